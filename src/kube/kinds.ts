@@ -1,0 +1,806 @@
+/**
+ * The kinds that k8sgpt reads, each with its place in the API and the fields that are kept. This table is the single
+ * source for the live reader (paths, JSON and protobuf decoding), for dumps, for the types that rules see, and for the
+ * least-privilege role. A rule that needs another field names it here first: reading an undeclared one does not compile.
+ */
+import type {
+  CoreV1Event,
+  V1ConfigMap,
+  V1CronJob,
+  V1CSIDriver,
+  V1DaemonSet,
+  V1Deployment,
+  V1EndpointSlice,
+  V1Ingress,
+  V1IngressClass,
+  V1Job,
+  V1Lease,
+  V1LimitRange,
+  V1MutatingWebhookConfiguration,
+  V1Namespace,
+  V1NetworkPolicy,
+  V1Node,
+  V1PersistentVolume,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1PodDisruptionBudget,
+  V1PriorityClass,
+  V1ReplicaSet,
+  V1ResourceQuota,
+  V1RuntimeClass,
+  V1Secret,
+  V1Service,
+  V1ServiceAccount,
+  V1StatefulSet,
+  V1StorageClass,
+  V1ValidatingWebhookConfiguration,
+  V1VolumeAttachment,
+  V2HorizontalPodAutoscaler,
+} from "@kubernetes/client-node";
+import type { AnyFields, Fields, Kept, Wire } from "./wire.ts";
+
+/** Where a kind lives in the API and what is kept of its objects. */
+export interface KindDefinition {
+  /** API group, `""` for the core group. */
+  readonly group: string;
+  readonly version: string;
+  /** The resource name in paths and in RBAC rules. */
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Short names that `kubectl` accepts. */
+  readonly shortNames: readonly string[];
+  /**
+   * `metadata` lists the kind as `PartialObjectMetadata`, so that values never reach the process: Secrets and ConfigMaps.
+   */
+  readonly read: "whole" | "metadata";
+  readonly fields: AnyFields;
+}
+
+/** Joins a definition to the API type that its fields are checked against. */
+function kind<T>() {
+  return <const F extends Fields<Wire<T>>>(definition: {
+    readonly group: string;
+    readonly version: string;
+    readonly plural: string;
+    readonly namespaced: boolean;
+    readonly shortNames?: readonly string[];
+    readonly read?: "whole" | "metadata";
+    readonly fields: F;
+  }): KindDefinition & { readonly fields: F & AnyFields; readonly shape?: Kept<Wire<T>, F> } => ({
+    shortNames: [],
+    read: "whole",
+    ...definition,
+    // Every projection is plain data; the compiler cannot see that of a generic one.
+    fields: definition.fields as F & AnyFields,
+  });
+}
+
+const metadata = {
+  name: true,
+  namespace: true,
+  uid: true,
+  labels: true,
+  annotations: true,
+  creationTimestamp: true,
+  deletionTimestamp: true,
+  generation: true,
+  finalizers: true,
+  ownerReferences: [{ apiVersion: true, kind: true, name: true, uid: true, controller: true }],
+} as const;
+
+const conditions = [
+  { type: true, status: true, reason: true, message: true, lastTransitionTime: true, observedGeneration: true },
+] as const;
+
+const probe = {
+  initialDelaySeconds: true,
+  periodSeconds: true,
+  timeoutSeconds: true,
+  failureThreshold: true,
+  httpGet: { path: true, port: true, scheme: true },
+  tcpSocket: { port: true },
+  grpc: { port: true, service: true },
+  exec: { command: true },
+} as const;
+
+const container = {
+  name: true,
+  image: true,
+  imagePullPolicy: true,
+  command: true,
+  args: true,
+  workingDir: true,
+  restartPolicy: true,
+  ports: [{ name: true, containerPort: true, hostPort: true, protocol: true }],
+  // Literal environment values may be credentials: only the references are kept.
+  env: [
+    {
+      name: true,
+      valueFrom: {
+        configMapKeyRef: { name: true, key: true, optional: true },
+        secretKeyRef: { name: true, key: true, optional: true },
+      },
+    },
+  ],
+  envFrom: [{ configMapRef: { name: true, optional: true }, secretRef: { name: true, optional: true } }],
+  resources: { requests: true, limits: true },
+  volumeMounts: [{ name: true, mountPath: true, subPath: true, readOnly: true }],
+  readinessProbe: probe,
+  livenessProbe: probe,
+  startupProbe: probe,
+  securityContext: { privileged: true, runAsNonRoot: true, runAsUser: true },
+} as const;
+
+const keyToPath = [{ key: true, path: true }] as const;
+
+const podSpec = {
+  nodeName: true,
+  nodeSelector: true,
+  schedulerName: true,
+  serviceAccountName: true,
+  priorityClassName: true,
+  priority: true,
+  runtimeClassName: true,
+  restartPolicy: true,
+  terminationGracePeriodSeconds: true,
+  activeDeadlineSeconds: true,
+  hostNetwork: true,
+  hostname: true,
+  subdomain: true,
+  automountServiceAccountToken: true,
+  affinity: true,
+  tolerations: true,
+  topologySpreadConstraints: true,
+  schedulingGates: [{ name: true }],
+  readinessGates: [{ conditionType: true }],
+  imagePullSecrets: [{ name: true }],
+  securityContext: { runAsNonRoot: true, runAsUser: true },
+  containers: [container],
+  initContainers: [container],
+  ephemeralContainers: [container],
+  volumes: [
+    {
+      name: true,
+      configMap: { name: true, optional: true, items: keyToPath },
+      secret: { secretName: true, optional: true, items: keyToPath },
+      persistentVolumeClaim: { claimName: true, readOnly: true },
+      ephemeral: { volumeClaimTemplate: { spec: { storageClassName: true } } },
+      projected: {
+        sources: [
+          {
+            configMap: { name: true, optional: true, items: keyToPath },
+            secret: { name: true, optional: true, items: keyToPath },
+          },
+        ],
+      },
+      csi: { driver: true, nodePublishSecretRef: { name: true } },
+      hostPath: { path: true, type: true },
+      nfs: { server: true, path: true },
+      emptyDir: { medium: true, sizeLimit: true },
+    },
+  ],
+} as const;
+
+const podTemplate = { metadata: { labels: true, annotations: true }, spec: podSpec } as const;
+
+const containerState = {
+  waiting: { reason: true, message: true },
+  running: { startedAt: true },
+  terminated: { exitCode: true, signal: true, reason: true, message: true, startedAt: true, finishedAt: true },
+} as const;
+
+const containerStatus = {
+  name: true,
+  image: true,
+  imageID: true,
+  ready: true,
+  started: true,
+  restartCount: true,
+  state: containerState,
+  lastState: containerState,
+} as const;
+
+const labelSelector = { matchLabels: true, matchExpressions: [{ key: true, operator: true, values: true }] } as const;
+
+const volumeClaimTemplate = {
+  metadata: { name: true },
+  spec: { storageClassName: true, accessModes: true, volumeMode: true, resources: { requests: true } },
+} as const;
+
+const jobSpec = {
+  suspend: true,
+  completions: true,
+  parallelism: true,
+  backoffLimit: true,
+  activeDeadlineSeconds: true,
+  completionMode: true,
+  ttlSecondsAfterFinished: true,
+  managedBy: true,
+  selector: labelSelector,
+  template: podTemplate,
+} as const;
+
+const webhook = {
+  name: true,
+  failurePolicy: true,
+  timeoutSeconds: true,
+  sideEffects: true,
+  matchPolicy: true,
+  clientConfig: { url: true, caBundle: true, service: { namespace: true, name: true, port: true, path: true } },
+  rules: [{ apiGroups: true, apiVersions: true, operations: true, resources: true, scope: true }],
+  namespaceSelector: labelSelector,
+  objectSelector: labelSelector,
+  matchConditions: [{ name: true }],
+} as const;
+
+const loadBalancerIngress = [{ ip: true, hostname: true, ports: [{ port: true, protocol: true, error: true }] }] as const;
+
+/** Every built-in kind that k8sgpt reads, by its API name. */
+export const kinds = {
+  Pod: kind<V1Pod>()({
+    group: "",
+    version: "v1",
+    plural: "pods",
+    namespaced: true,
+    shortNames: ["po"],
+    fields: {
+      metadata,
+      spec: podSpec,
+      status: {
+        phase: true,
+        reason: true,
+        message: true,
+        startTime: true,
+        podIP: true,
+        hostIP: true,
+        qosClass: true,
+        nominatedNodeName: true,
+        observedGeneration: true,
+        conditions,
+        containerStatuses: [containerStatus],
+        initContainerStatuses: [containerStatus],
+        ephemeralContainerStatuses: [containerStatus],
+      },
+    },
+  }),
+  Node: kind<V1Node>()({
+    group: "",
+    version: "v1",
+    plural: "nodes",
+    namespaced: false,
+    shortNames: ["no"],
+    fields: {
+      metadata,
+      spec: {
+        unschedulable: true,
+        providerID: true,
+        taints: [{ key: true, value: true, effect: true, timeAdded: true }],
+      },
+      status: {
+        phase: true,
+        capacity: true,
+        allocatable: true,
+        conditions: [
+          {
+            type: true,
+            status: true,
+            reason: true,
+            message: true,
+            lastTransitionTime: true,
+            lastHeartbeatTime: true,
+          },
+        ],
+        addresses: [{ type: true, address: true }],
+        nodeInfo: {
+          kubeletVersion: true,
+          architecture: true,
+          operatingSystem: true,
+          osImage: true,
+          kernelVersion: true,
+          containerRuntimeVersion: true,
+          bootID: true,
+        },
+      },
+    },
+  }),
+  Namespace: kind<V1Namespace>()({
+    group: "",
+    version: "v1",
+    plural: "namespaces",
+    namespaced: false,
+    shortNames: ["ns"],
+    fields: { metadata, status: { phase: true, conditions } },
+  }),
+  Event: kind<CoreV1Event>()({
+    group: "",
+    version: "v1",
+    plural: "events",
+    namespaced: true,
+    shortNames: ["ev"],
+    fields: {
+      metadata,
+      type: true,
+      reason: true,
+      message: true,
+      count: true,
+      eventTime: true,
+      firstTimestamp: true,
+      lastTimestamp: true,
+      action: true,
+      reportingComponent: true,
+      source: { component: true, host: true },
+      series: { count: true, lastObservedTime: true },
+      involvedObject: { apiVersion: true, kind: true, namespace: true, name: true, uid: true, fieldPath: true },
+    },
+  }),
+  ConfigMap: kind<V1ConfigMap & { dataKeys: string[] }>()({
+    group: "",
+    version: "v1",
+    plural: "configmaps",
+    namespaced: true,
+    shortNames: ["cm"],
+    read: "metadata",
+    // dataKeys is ours: the names of the entries without their values (see keep.ts). Absent when they are not known.
+    fields: { metadata, dataKeys: true },
+  }),
+  Secret: kind<V1Secret>()({
+    group: "",
+    version: "v1",
+    plural: "secrets",
+    namespaced: true,
+    read: "metadata",
+    fields: { metadata },
+  }),
+  ServiceAccount: kind<V1ServiceAccount>()({
+    group: "",
+    version: "v1",
+    plural: "serviceaccounts",
+    namespaced: true,
+    shortNames: ["sa"],
+    fields: { metadata, imagePullSecrets: [{ name: true }], automountServiceAccountToken: true },
+  }),
+  Service: kind<V1Service>()({
+    group: "",
+    version: "v1",
+    plural: "services",
+    namespaced: true,
+    shortNames: ["svc"],
+    fields: {
+      metadata,
+      spec: {
+        type: true,
+        selector: true,
+        clusterIP: true,
+        externalName: true,
+        externalTrafficPolicy: true,
+        internalTrafficPolicy: true,
+        publishNotReadyAddresses: true,
+        loadBalancerClass: true,
+        loadBalancerIP: true,
+        externalIPs: true,
+        ports: [{ name: true, port: true, targetPort: true, protocol: true, nodePort: true, appProtocol: true }],
+      },
+      status: { conditions, loadBalancer: { ingress: loadBalancerIngress } },
+    },
+  }),
+  PersistentVolumeClaim: kind<V1PersistentVolumeClaim>()({
+    group: "",
+    version: "v1",
+    plural: "persistentvolumeclaims",
+    namespaced: true,
+    shortNames: ["pvc"],
+    fields: {
+      metadata,
+      spec: {
+        storageClassName: true,
+        volumeName: true,
+        volumeMode: true,
+        accessModes: true,
+        selector: labelSelector,
+        resources: { requests: true },
+        dataSource: { kind: true, name: true },
+      },
+      status: {
+        phase: true,
+        capacity: true,
+        accessModes: true,
+        allocatedResources: true,
+        allocatedResourceStatuses: true,
+        conditions,
+      },
+    },
+  }),
+  PersistentVolume: kind<V1PersistentVolume>()({
+    group: "",
+    version: "v1",
+    plural: "persistentvolumes",
+    namespaced: false,
+    shortNames: ["pv"],
+    fields: {
+      metadata,
+      spec: {
+        storageClassName: true,
+        volumeMode: true,
+        accessModes: true,
+        capacity: true,
+        persistentVolumeReclaimPolicy: true,
+        claimRef: { namespace: true, name: true, uid: true },
+        csi: { driver: true, volumeHandle: true },
+        nodeAffinity: true,
+      },
+      status: { phase: true, reason: true, message: true },
+    },
+  }),
+  ResourceQuota: kind<V1ResourceQuota>()({
+    group: "",
+    version: "v1",
+    plural: "resourcequotas",
+    namespaced: true,
+    shortNames: ["quota"],
+    fields: { metadata, spec: { hard: true, scopes: true }, status: { hard: true, used: true } },
+  }),
+  LimitRange: kind<V1LimitRange>()({
+    group: "",
+    version: "v1",
+    plural: "limitranges",
+    namespaced: true,
+    shortNames: ["limits"],
+    fields: { metadata },
+  }),
+  Deployment: kind<V1Deployment>()({
+    group: "apps",
+    version: "v1",
+    plural: "deployments",
+    namespaced: true,
+    shortNames: ["deploy"],
+    fields: {
+      metadata,
+      spec: {
+        replicas: true,
+        paused: true,
+        minReadySeconds: true,
+        progressDeadlineSeconds: true,
+        selector: labelSelector,
+        strategy: { type: true, rollingUpdate: { maxSurge: true, maxUnavailable: true } },
+        template: podTemplate,
+      },
+      status: {
+        observedGeneration: true,
+        replicas: true,
+        updatedReplicas: true,
+        readyReplicas: true,
+        availableReplicas: true,
+        unavailableReplicas: true,
+        conditions,
+      },
+    },
+  }),
+  ReplicaSet: kind<V1ReplicaSet>()({
+    group: "apps",
+    version: "v1",
+    plural: "replicasets",
+    namespaced: true,
+    shortNames: ["rs"],
+    fields: {
+      metadata,
+      spec: { replicas: true, minReadySeconds: true, selector: labelSelector, template: podTemplate },
+      status: { observedGeneration: true, replicas: true, readyReplicas: true, availableReplicas: true, conditions },
+    },
+  }),
+  StatefulSet: kind<V1StatefulSet>()({
+    group: "apps",
+    version: "v1",
+    plural: "statefulsets",
+    namespaced: true,
+    shortNames: ["sts"],
+    fields: {
+      metadata,
+      spec: {
+        replicas: true,
+        serviceName: true,
+        podManagementPolicy: true,
+        minReadySeconds: true,
+        ordinals: { start: true },
+        selector: labelSelector,
+        updateStrategy: { type: true, rollingUpdate: { partition: true, maxUnavailable: true } },
+        template: podTemplate,
+        volumeClaimTemplates: [volumeClaimTemplate],
+      },
+      status: {
+        observedGeneration: true,
+        replicas: true,
+        readyReplicas: true,
+        availableReplicas: true,
+        currentReplicas: true,
+        updatedReplicas: true,
+        currentRevision: true,
+        updateRevision: true,
+        conditions,
+      },
+    },
+  }),
+  DaemonSet: kind<V1DaemonSet>()({
+    group: "apps",
+    version: "v1",
+    plural: "daemonsets",
+    namespaced: true,
+    shortNames: ["ds"],
+    fields: {
+      metadata,
+      spec: {
+        minReadySeconds: true,
+        selector: labelSelector,
+        updateStrategy: { type: true, rollingUpdate: { maxSurge: true, maxUnavailable: true } },
+        template: podTemplate,
+      },
+      status: {
+        observedGeneration: true,
+        desiredNumberScheduled: true,
+        currentNumberScheduled: true,
+        numberReady: true,
+        numberAvailable: true,
+        numberUnavailable: true,
+        numberMisscheduled: true,
+        updatedNumberScheduled: true,
+        conditions,
+      },
+    },
+  }),
+  Job: kind<V1Job>()({
+    group: "batch",
+    version: "v1",
+    plural: "jobs",
+    namespaced: true,
+    fields: {
+      metadata,
+      spec: jobSpec,
+      status: {
+        active: true,
+        ready: true,
+        succeeded: true,
+        failed: true,
+        failedIndexes: true,
+        startTime: true,
+        completionTime: true,
+        conditions,
+      },
+    },
+  }),
+  CronJob: kind<V1CronJob>()({
+    group: "batch",
+    version: "v1",
+    plural: "cronjobs",
+    namespaced: true,
+    shortNames: ["cj"],
+    fields: {
+      metadata,
+      spec: {
+        schedule: true,
+        timeZone: true,
+        suspend: true,
+        concurrencyPolicy: true,
+        startingDeadlineSeconds: true,
+        jobTemplate: { metadata: { labels: true }, spec: jobSpec },
+      },
+      status: {
+        active: [{ name: true, namespace: true, uid: true }],
+        lastScheduleTime: true,
+        lastSuccessfulTime: true,
+      },
+    },
+  }),
+  EndpointSlice: kind<V1EndpointSlice>()({
+    group: "discovery.k8s.io",
+    version: "v1",
+    plural: "endpointslices",
+    namespaced: true,
+    fields: {
+      metadata,
+      addressType: true,
+      ports: [{ name: true, port: true, protocol: true }],
+      endpoints: [
+        {
+          addresses: true,
+          nodeName: true,
+          zone: true,
+          conditions: { ready: true, serving: true, terminating: true },
+          targetRef: { kind: true, namespace: true, name: true, uid: true },
+        },
+      ],
+    },
+  }),
+  Ingress: kind<V1Ingress>()({
+    group: "networking.k8s.io",
+    version: "v1",
+    plural: "ingresses",
+    namespaced: true,
+    shortNames: ["ing"],
+    fields: {
+      metadata,
+      spec: {
+        ingressClassName: true,
+        defaultBackend: true,
+        tls: [{ hosts: true, secretName: true }],
+        rules: [{ host: true, http: { paths: [{ path: true, pathType: true, backend: true }] } }],
+      },
+      status: { loadBalancer: { ingress: loadBalancerIngress } },
+    },
+  }),
+  IngressClass: kind<V1IngressClass>()({
+    group: "networking.k8s.io",
+    version: "v1",
+    plural: "ingressclasses",
+    namespaced: false,
+    fields: { metadata, spec: { controller: true } },
+  }),
+  NetworkPolicy: kind<V1NetworkPolicy>()({
+    group: "networking.k8s.io",
+    version: "v1",
+    plural: "networkpolicies",
+    namespaced: true,
+    shortNames: ["netpol"],
+    fields: { metadata, spec: true },
+  }),
+  StorageClass: kind<V1StorageClass>()({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "storageclasses",
+    namespaced: false,
+    shortNames: ["sc"],
+    fields: { metadata, provisioner: true, volumeBindingMode: true, allowVolumeExpansion: true, reclaimPolicy: true },
+  }),
+  CSIDriver: kind<V1CSIDriver>()({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "csidrivers",
+    namespaced: false,
+    fields: { metadata, spec: { attachRequired: true } },
+  }),
+  VolumeAttachment: kind<V1VolumeAttachment>()({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "volumeattachments",
+    namespaced: false,
+    fields: {
+      metadata,
+      spec: { attacher: true, nodeName: true, source: { persistentVolumeName: true } },
+      status: {
+        attached: true,
+        attachError: { message: true, time: true },
+        detachError: { message: true, time: true },
+      },
+    },
+  }),
+  PriorityClass: kind<V1PriorityClass>()({
+    group: "scheduling.k8s.io",
+    version: "v1",
+    plural: "priorityclasses",
+    namespaced: false,
+    shortNames: ["pc"],
+    fields: { metadata, value: true, globalDefault: true, preemptionPolicy: true },
+  }),
+  RuntimeClass: kind<V1RuntimeClass>()({
+    group: "node.k8s.io",
+    version: "v1",
+    plural: "runtimeclasses",
+    namespaced: false,
+    fields: { metadata, handler: true },
+  }),
+  HorizontalPodAutoscaler: kind<V2HorizontalPodAutoscaler>()({
+    group: "autoscaling",
+    version: "v2",
+    plural: "horizontalpodautoscalers",
+    namespaced: true,
+    shortNames: ["hpa"],
+    fields: {
+      metadata,
+      spec: {
+        minReplicas: true,
+        maxReplicas: true,
+        scaleTargetRef: { apiVersion: true, kind: true, name: true },
+        metrics: true,
+      },
+      status: {
+        observedGeneration: true,
+        currentReplicas: true,
+        desiredReplicas: true,
+        lastScaleTime: true,
+        currentMetrics: true,
+        conditions,
+      },
+    },
+  }),
+  PodDisruptionBudget: kind<V1PodDisruptionBudget>()({
+    group: "policy",
+    version: "v1",
+    plural: "poddisruptionbudgets",
+    namespaced: true,
+    shortNames: ["pdb"],
+    fields: {
+      metadata,
+      spec: { minAvailable: true, maxUnavailable: true, selector: labelSelector, unhealthyPodEvictionPolicy: true },
+      status: {
+        observedGeneration: true,
+        disruptionsAllowed: true,
+        currentHealthy: true,
+        desiredHealthy: true,
+        expectedPods: true,
+        conditions,
+      },
+    },
+  }),
+  Lease: kind<V1Lease>()({
+    group: "coordination.k8s.io",
+    version: "v1",
+    plural: "leases",
+    namespaced: true,
+    fields: {
+      metadata,
+      spec: { holderIdentity: true, leaseDurationSeconds: true, renewTime: true, acquireTime: true },
+    },
+  }),
+  ValidatingWebhookConfiguration: kind<V1ValidatingWebhookConfiguration>()({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    plural: "validatingwebhookconfigurations",
+    namespaced: false,
+    fields: { metadata, webhooks: [webhook] },
+  }),
+  MutatingWebhookConfiguration: kind<V1MutatingWebhookConfiguration>()({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    plural: "mutatingwebhookconfigurations",
+    namespaced: false,
+    fields: { metadata, webhooks: [webhook] },
+  }),
+} as const;
+
+/** The API name of a kind that k8sgpt reads. */
+export type KindName = keyof typeof kinds;
+
+/** An object of kind `K` as a snapshot holds it: the kept fields, each possibly absent. */
+export type KubeObject<K extends KindName = KindName> = NonNullable<(typeof kinds)[K]["shape"]>;
+
+/** A Pod's spec, or that of a Pod template. */
+export type PodSpec = NonNullable<KubeObject<"Pod">["spec"]>;
+
+/** One container of a Pod's spec. */
+export type Container = NonNullable<PodSpec["containers"]>[number];
+
+/** The status of one container. */
+export type ContainerStatus = NonNullable<NonNullable<KubeObject<"Pod">["status"]>["containerStatuses"]>[number];
+
+/** A status condition as most kinds have it. */
+export interface Condition {
+  readonly type?: string;
+  readonly status?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+}
+
+/** The metadata that every kind has. */
+export type ObjectMeta = NonNullable<KubeObject<"Pod">["metadata"]>;
+
+/** All kind names in one fixed order. */
+export const kindNames: readonly KindName[] = Object.keys(kinds).filter((name): name is KindName => name in kinds);
+
+/** Whether `name` is a kind that k8sgpt reads. */
+export function isKindName(name: string): name is KindName {
+  return Object.hasOwn(kinds, name);
+}
+
+/** The definition of `name`, without the type of its fields. */
+export function kindDefinition(name: KindName): KindDefinition {
+  return kinds[name];
+}
+
+/** `apps/v1`, or `v1` for the core group. */
+export function apiVersionOf({ group, version }: Pick<KindDefinition, "group" | "version">): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** The resource as `kubectl` and RBAC name it: `pods`, `deployments.apps`. */
+export function resourceName({ group, plural }: Pick<KindDefinition, "group" | "plural">): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}

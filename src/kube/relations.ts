@@ -1,0 +1,320 @@
+/**
+ * Questions about two kinds: the Pods of a Service, the Deployment of a Pod, the ConfigMaps that a Pod names. Each answer
+ * is indexed at most once per snapshot, so that a rule may ask it for every object.
+ */
+import type { Container, KubeObject, PodSpec } from "./kinds.ts";
+import { namedRef, type ObjectRef, refOf } from "./object-ref.ts";
+import { type LabelSelector, mapMatches, selectorMatches } from "./selectors.ts";
+import type { Located, Snapshot } from "./snapshot.ts";
+
+/** Computes `compute(snapshot)` once per snapshot. */
+function oncePerSnapshot<Value>(compute: (snapshot: Snapshot) => Value): (snapshot: Snapshot) => Value {
+  const known = new WeakMap<Snapshot, { value: Value }>();
+  return (snapshot) => {
+    let entry = known.get(snapshot);
+    if (entry === undefined) {
+      entry = { value: compute(snapshot) };
+      known.set(snapshot, entry);
+    }
+    return entry.value;
+  };
+}
+
+// ---- owners -------------------------------------------------------------------------------------------------------
+
+/** The reference to the controller of `object` (`controller: true`, else the only owner), present or not. */
+export function controllerOf(object: KubeObject): (ObjectRef & { readonly uid?: string }) | undefined {
+  const owners = object.metadata?.ownerReferences ?? [];
+  const owner = owners.find(({ controller }) => controller === true) ?? (owners.length === 1 ? owners[0] : undefined);
+  if (owner?.kind === undefined || owner.name === undefined) return undefined;
+  // Cluster-scoped owners of namespaced objects are rare; Node is the one that matters (static Pods).
+  const namespace = owner.kind === "Node" ? undefined : object.metadata?.namespace;
+  return { ...namedRef(owner.kind, namespace, owner.name), ...(owner.uid !== undefined && { uid: owner.uid }) };
+}
+
+/**
+ * The controllers above an object, nearest first: `[ReplicaSet, Deployment]`. Where the chain leaves the snapshot (an
+ * owner that was not read, a CRD) its last known reference ends the list. Loops end.
+ */
+export function ownersOf(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
+  const owners: ObjectRef[] = [];
+  const seen = new Set<string>();
+  let current: KubeObject | undefined = object;
+  while (current !== undefined) {
+    const owner = controllerOf(current);
+    if (owner === undefined || seen.has(owner.uid ?? `${owner.kind}/${owner.name}`)) break;
+    seen.add(owner.uid ?? `${owner.kind}/${owner.name}`);
+    const located: Located | undefined = owner.uid === undefined ? snapshot.find(owner) : snapshot.byUid(owner.uid);
+    owners.push(located === undefined ? owner : refOf(located.kind, located.object));
+    current = located?.object;
+  }
+  return owners;
+}
+
+/** The topmost controller of `object`; undefined when nobody owns it. */
+export function topOwnerOf(snapshot: Snapshot, object: KubeObject): ObjectRef | undefined {
+  return ownersOf(snapshot, object).at(-1);
+}
+
+/** The Pods that `uid` controls, at any depth (Deployment → ReplicaSet → Pod, CronJob → Job → Pod), by name. */
+export function podsOwnedBy(snapshot: Snapshot, uid: string | undefined): readonly KubeObject<"Pod">[] {
+  if (uid === undefined) return [];
+  return podsByOwner(snapshot).get(uid) ?? [];
+}
+
+const podsByOwner = oncePerSnapshot((snapshot) => {
+  const byOwner = new Map<string, KubeObject<"Pod">[]>();
+  for (const pod of snapshot.list("Pod")) {
+    for (const { uid } of ownersOf(snapshot, pod)) {
+      if (uid === undefined) continue;
+      const pods = byOwner.get(uid);
+      if (pods === undefined) byOwner.set(uid, [pod]);
+      else pods.push(pod);
+    }
+  }
+  return byOwner;
+});
+
+// ---- Services and endpoints -----------------------------------------------------------------------------------------
+
+const podsByLabel = oncePerSnapshot((snapshot) => {
+  const index = new Map<string, KubeObject<"Pod">[]>();
+  for (const pod of snapshot.list("Pod")) {
+    for (const [key, value] of Object.entries(pod.metadata?.labels ?? {})) {
+      const slot = `${pod.metadata?.namespace}\u0000${key}\u0000${value}`;
+      const pods = index.get(slot);
+      if (pods === undefined) index.set(slot, [pod]);
+      else pods.push(pod);
+    }
+  }
+  return index;
+});
+
+/** The Pods in `namespace` that a Service's selector selects; none when the selector is absent or empty. */
+export function podsWithLabels(
+  snapshot: Snapshot,
+  namespace: string | undefined,
+  selector: Readonly<Record<string, string>> | undefined,
+): readonly KubeObject<"Pod">[] {
+  const [first] = Object.entries(selector ?? {});
+  if (namespace === undefined || selector === undefined || first === undefined) return [];
+  const candidates = podsByLabel(snapshot).get(`${namespace}\u0000${first[0]}\u0000${first[1]}`) ?? [];
+  return candidates.filter((pod) => mapMatches(selector, pod.metadata?.labels));
+}
+
+/** The Pods that a Service selects, finished and terminating ones included. */
+export function podsSelectedBy(snapshot: Snapshot, service: KubeObject<"Service">): readonly KubeObject<"Pod">[] {
+  return podsWithLabels(snapshot, service.metadata?.namespace, service.spec?.selector);
+}
+
+/** The Pods in `namespace` that a `LabelSelector` selects (G7). */
+export function podsMatching(
+  snapshot: Snapshot,
+  namespace: string,
+  selector: LabelSelector | undefined,
+): readonly KubeObject<"Pod">[] {
+  const [first] = Object.entries(selector?.matchLabels ?? {});
+  const candidates =
+    first === undefined
+      ? snapshot.inNamespace("Pod", namespace)
+      : (podsByLabel(snapshot).get(`${namespace}\u0000${first[0]}\u0000${first[1]}`) ?? []);
+  return candidates.filter((pod) => selectorMatches(selector, pod.metadata?.labels));
+}
+
+/** The Services whose selector selects the Pod, by name. */
+export function servicesSelecting(snapshot: Snapshot, pod: KubeObject<"Pod">): readonly KubeObject<"Service">[] {
+  const { namespace, labels } = pod.metadata ?? {};
+  if (namespace === undefined) return [];
+  return snapshot.inNamespace("Service", namespace).filter((service) => {
+    const { selector } = service.spec ?? {};
+    return selector !== undefined && Object.keys(selector).length > 0 && mapMatches(selector, labels);
+  });
+}
+
+type Endpoint = NonNullable<KubeObject<"EndpointSlice">["endpoints"]>[number];
+
+const slicesByService = oncePerSnapshot((snapshot) =>
+  Map.groupBy(
+    snapshot.list("EndpointSlice"),
+    ({ metadata }) => `${metadata?.namespace}/${metadata?.labels?.["kubernetes.io/service-name"] ?? ""}`,
+  ),
+);
+
+/** The EndpointSlices of a Service (label `kubernetes.io/service-name`), by name. */
+export function slicesOf(
+  snapshot: Snapshot,
+  service: { readonly metadata?: { readonly namespace?: string; readonly name?: string } },
+): readonly KubeObject<"EndpointSlice">[] {
+  return slicesByService(snapshot).get(`${service.metadata?.namespace}/${service.metadata?.name}`) ?? [];
+}
+
+/** All endpoints of a Service, ready or not. */
+export function endpointsOf(snapshot: Snapshot, service: KubeObject<"Service">): readonly Endpoint[] {
+  return slicesOf(snapshot, service).flatMap(({ endpoints }) => endpoints ?? []);
+}
+
+/** Whether traffic may go to the endpoint: the API asks consumers to read an absent `ready` as true. */
+export function isUsable(endpoint: Endpoint): boolean {
+  return endpoint.conditions?.ready !== false;
+}
+
+// ---- references of Pods and templates ---------------------------------------------------------------------------------
+
+/** A Pod template or Pod that names another object. */
+export interface Reference {
+  readonly kind:
+    | "ConfigMap"
+    | "Secret"
+    | "ServiceAccount"
+    | "PersistentVolumeClaim"
+    | "PriorityClass"
+    | "RuntimeClass";
+  readonly name: string;
+  /** The entry of a ConfigMap or Secret that must exist. */
+  readonly key?: string;
+  /** Kubernetes starts the Pod without it (G9). */
+  readonly optional: boolean;
+  /** Field path below the Pod spec, `containers[app].envFrom`. */
+  readonly path: string;
+  /** The container that names it, when it is one. */
+  readonly container?: string;
+  /** Named as a pull secret: a missing one does not stop the Pod by itself. */
+  readonly isPullSecret: boolean;
+}
+
+/** All objects that a Pod spec names, in the order of the spec (concepts/configuration/configmap/, …/secret/). */
+export function referencesOf(spec: PodSpec | undefined): readonly Reference[] {
+  if (spec === undefined) return [];
+  const references: Reference[] = [];
+  const add = (
+    kind: Reference["kind"],
+    name: string | undefined,
+    path: string,
+    options: { key?: string | undefined; optional?: boolean | undefined; container?: string; isPullSecret?: boolean } = {},
+  ): void => {
+    if (name === undefined || name === "") return;
+    const { key, optional = false, container, isPullSecret = false } = options;
+    references.push({
+      kind,
+      name,
+      path,
+      optional,
+      isPullSecret,
+      ...(key !== undefined && { key }),
+      ...(container !== undefined && { container }),
+    });
+  };
+  const containers = (list: readonly Container[] | undefined, listName: string): void => {
+    for (const { name: container = "", env, envFrom } of list ?? []) {
+      const at = `${listName}[${container}]`;
+      for (const { configMapRef, secretRef } of envFrom ?? []) {
+        add("ConfigMap", configMapRef?.name, `${at}.envFrom`, { optional: configMapRef?.optional, container });
+        add("Secret", secretRef?.name, `${at}.envFrom`, { optional: secretRef?.optional, container });
+      }
+      for (const { name: variable = "", valueFrom } of env ?? []) {
+        const { configMapKeyRef, secretKeyRef } = valueFrom ?? {};
+        const path = `${at}.env[${variable}]`;
+        add("ConfigMap", configMapKeyRef?.name, path, { ...pick(configMapKeyRef), container });
+        add("Secret", secretKeyRef?.name, path, { ...pick(secretKeyRef), container });
+      }
+    }
+  };
+  containers(spec.initContainers, "initContainers");
+  containers(spec.containers, "containers");
+  containers(spec.ephemeralContainers, "ephemeralContainers");
+  for (const { name: volume = "", configMap, secret, projected, persistentVolumeClaim, csi } of spec.volumes ?? []) {
+    const path = `volumes[${volume}]`;
+    addEntries("ConfigMap", configMap?.name, configMap, path);
+    addEntries("Secret", secret?.secretName, secret, path);
+    for (const source of projected?.sources ?? []) {
+      addEntries("ConfigMap", source.configMap?.name, source.configMap, path);
+      addEntries("Secret", source.secret?.name, source.secret, path);
+    }
+    add("PersistentVolumeClaim", persistentVolumeClaim?.claimName, path);
+    add("Secret", csi?.nodePublishSecretRef?.name, path);
+  }
+  for (const { name } of spec.imagePullSecrets ?? []) add("Secret", name, "imagePullSecrets", { isPullSecret: true });
+  add("ServiceAccount", spec.serviceAccountName, "serviceAccountName");
+  add("PriorityClass", spec.priorityClassName, "priorityClassName");
+  add("RuntimeClass", spec.runtimeClassName, "runtimeClassName");
+  return references;
+
+  function addEntries(
+    kind: "ConfigMap" | "Secret",
+    name: string | undefined,
+    source: { readonly optional?: boolean; readonly items?: readonly { readonly key?: string }[] } | undefined,
+    path: string,
+  ): void {
+    add(kind, name, path, { optional: source?.optional });
+    for (const { key } of source?.items ?? []) add(kind, name, path, { key, optional: source?.optional });
+  }
+}
+
+function pick(
+  reference: { readonly key?: string; readonly optional?: boolean } | undefined,
+): { key?: string; optional?: boolean } {
+  return {
+    ...(reference?.key !== undefined && { key: reference.key }),
+    ...(reference?.optional !== undefined && { optional: reference.optional }),
+  };
+}
+
+/** A workload with a Pod template. */
+export interface Templated {
+  readonly kind: "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob";
+  readonly object: KubeObject;
+  readonly ref: ObjectRef;
+  /** Field path of the Pod spec in the object. */
+  readonly path: string;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly spec: PodSpec | undefined;
+  /** Pods that it wants now; 0 when suspended or scaled to nothing. */
+  readonly wanted: number;
+}
+
+/**
+ * Every workload that nobody controls, with its Pod template: a ReplicaSet of a Deployment and a Job of a CronJob are left
+ * out, because their owner holds the template.
+ */
+export const templatedWorkloads: (snapshot: Snapshot) => readonly Templated[] = oncePerSnapshot((snapshot) => {
+  const found: Templated[] = [];
+  for (const kind of ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"] as const) {
+    for (const object of snapshot.list(kind)) {
+      if (controllerOf(object) !== undefined) continue;
+      const { template } = object.spec ?? {};
+      found.push({
+        kind,
+        object,
+        ref: refOf(kind, object),
+        path: "spec.template.spec",
+        labels: template?.metadata?.labels,
+        spec: template?.spec,
+        wanted: wantedBy(kind, object),
+      });
+    }
+  }
+  for (const object of snapshot.list("CronJob")) {
+    const { jobTemplate, suspend } = object.spec ?? {};
+    found.push({
+      kind: "CronJob",
+      object,
+      ref: refOf("CronJob", object),
+      path: "spec.jobTemplate.spec.template.spec",
+      labels: jobTemplate?.spec?.template?.metadata?.labels,
+      spec: jobTemplate?.spec?.template?.spec,
+      wanted: suspend === true ? 0 : 1,
+    });
+  }
+  return found;
+});
+
+function wantedBy(kind: Templated["kind"], object: KubeObject): number {
+  // Each kind counts what it wants in a place of its own; the others lack that field.
+  const { spec, status } = object as {
+    spec?: { replicas?: number; suspend?: boolean };
+    status?: { desiredNumberScheduled?: number; active?: number };
+  };
+  if (kind === "DaemonSet") return status?.desiredNumberScheduled ?? 0;
+  if (kind === "Job") return spec?.suspend === true ? 0 : (status?.active ?? 0);
+  return spec?.replicas ?? 1;
+}

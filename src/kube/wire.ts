@@ -1,0 +1,86 @@
+/**
+ * Shapes of the server's JSON. A snapshot holds what the API server sent, unconverted: timestamps are RFC 3339 strings,
+ * quantities are strings, and a field that the projection does not name is not there. client-node's classes serve as
+ * the vocabulary only; its typed calls would turn timestamps into `Date`s and drop fields that they do not know.
+ */
+
+/** `T` as it stands in JSON: every field may be missing, `Date` is a string. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : T extends readonly (infer Item)[]
+      ? readonly Wire<Item>[]
+      : T extends object
+        ? string extends keyof T
+          ? { readonly [key: string]: Wire<NonNullable<T[keyof T]>> }
+          : { readonly [Key in keyof T]?: Wire<NonNullable<T[Key]>> }
+        : T;
+
+/**
+ * Which fields of `T` are kept: `true` keeps a value whole, an object names the fields to keep, and `[fields]` stands
+ * for a list whose items are cut down to `fields`.
+ */
+export type Fields<T> =
+  | true
+  | (T extends readonly (infer Item)[]
+      ? readonly [Fields<NonNullable<Item>>]
+      : T extends object
+        ? { readonly [Key in keyof T]?: Fields<NonNullable<T[Key]>> }
+        : never);
+
+/** `T` cut down to the fields `F`: reading any other field is a type error. */
+export type Kept<T, F> = F extends true
+  ? T
+  : T extends readonly (infer Item)[]
+    ? F extends readonly [infer ItemFields]
+      ? readonly Kept<NonNullable<Item>, ItemFields>[]
+      : never
+    : { readonly [Key in keyof F & keyof T]?: Kept<NonNullable<T[Key]>, F[Key]> };
+
+/** A projection at run time, without its type. */
+export type AnyFields = true | readonly [AnyFields] | { readonly [key: string]: AnyFields };
+
+/** Any value that JSON can hold. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** The annotation in which `kubectl apply` stores the whole manifest: large, and it may hold credentials. */
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+/**
+ * Cuts `value` down to `fields`, as a new object. `null` counts as absent. A value of the wrong shape (text where a
+ * list should be) is dropped rather than passed on, so that an odd object cannot trip a rule.
+ */
+export function project(value: unknown, fields: AnyFields): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (fields === true) return value;
+  if (isItems(fields)) {
+    if (!Array.isArray(value)) return undefined;
+    const items: unknown[] = [];
+    for (const item of value) {
+      const kept = project(item, fields[0]);
+      if (kept !== undefined) items.push(kept);
+    }
+    return items;
+  }
+  if (typeof value !== "object" || Array.isArray(value)) return undefined;
+  const source: Record<string, unknown> = { ...value };
+  const result: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(fields)) {
+    let kept = project(source[key], inner);
+    if (kept === undefined) continue;
+    if (key === "annotations") kept = withoutLastApplied(kept);
+    result[key] = kept;
+  }
+  return result;
+}
+
+function isItems(fields: AnyFields): fields is readonly [AnyFields] {
+  return Array.isArray(fields);
+}
+
+function withoutLastApplied(annotations: unknown): unknown {
+  if (typeof annotations !== "object" || annotations === null || !(lastApplied in annotations)) return annotations;
+  const { [lastApplied]: _dropped, ...rest } = annotations as Record<string, unknown>;
+  return rest;
+}
