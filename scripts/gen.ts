@@ -1,8 +1,9 @@
 /**
- * Writes the files that are made from others: src/analyzers/index.ts (the registry). With `--check` it writes nothing and
+ * Writes the files that are made from others: src/analyzers/index.ts (the registry) and docs/analyzers.md. With `--check` it writes nothing and
  * fails when a file is not up to date.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,22 +33,24 @@ function registry(): string {
   ].join("\n");
 }
 
-const generated: readonly [string, string][] = [["src/analyzers/index.ts", registry()]];
 const isCheck = process.argv.includes("--check");
-for (const [file, text] of generated) {
-  const current = (() => {
-    try {
-      return readFileSync(`${root}${file}`, "utf8");
-    } catch {
-      return undefined;
-    }
-  })();
-  if (current === text) continue;
+
+function put(file: string, text: string): void {
+  const current = existsSync(`${root}${file}`) ? readFileSync(`${root}${file}`, "utf8") : undefined;
+  if (current === text) return;
   if (isCheck) {
     process.stderr.write(`${file} is not up to date. Next: npm run gen\n`);
     process.exitCode = 1;
-  } else {
-    writeFileSync(`${root}${file}`, text);
-    process.stderr.write(`wrote ${file}\n`);
+    return;
   }
+  mkdirSync(dirname(`${root}${file}`), { recursive: true });
+  writeFileSync(`${root}${file}`, text);
+  process.stderr.write(`wrote ${file}\n`);
 }
+
+put("src/analyzers/index.ts", registry());
+// The page is made from what the registry now holds.
+const { analyzers } = await import("../src/analyzers/index.ts");
+const { caseTables } = await import("../test/analyzers/tables.ts");
+const { analyzerDocs } = await import("./analyzer-docs.ts");
+put("docs/analyzers.md", analyzerDocs(analyzers, await caseTables()));

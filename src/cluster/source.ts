@@ -50,6 +50,11 @@ export interface ClusterSource {
    * Whether the namespace exists: `undefined` when it may not be asked. For a dump: whether it holds anything of it.
    */
   hasNamespace(name: string, signal: AbortSignal): Promise<boolean | undefined>;
+  /**
+   * The OpenAPI v3 document of a group version (`apps/v1`), parsed: what the server says about its fields. Absent where
+   * there is none to ask, as in a dump. Throws a Fault when it cannot be had.
+   */
+  openapi?(groupVersion: string, signal: AbortSignal): Promise<unknown>;
   /** Lets go of connections and files. */
   close(): Promise<void>;
 }

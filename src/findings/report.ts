@@ -22,6 +22,14 @@ export interface CoverageGap {
   readonly level: "gap" | "scope";
 }
 
+/** One object on the way from a cause to what users see. */
+export interface ChainStep extends ObjectRef {
+  /** How many objects it stands for, when more than one: replicas of one owner. */
+  readonly count?: number;
+  /** The object does not exist. */
+  readonly missing?: boolean;
+}
+
 /** One cause and all that follows from it. */
 export interface Incident {
   /** The id of its root finding. */
@@ -33,7 +41,7 @@ export interface Incident {
   /** All findings of the incident, the root first, then by depth. */
   readonly members: readonly Finding[];
   /** From the cause to what users see. */
-  readonly chain: readonly ObjectRef[];
+  readonly chain: readonly ChainStep[];
   /** Workloads, Services and hosts that it touches. */
   readonly affected: {
     readonly workloads: readonly ObjectRef[];

@@ -57,6 +57,18 @@ export interface SnapshotInput {
   readonly reads: readonly KindRead[];
   /** Log tails of containers, when they were asked for. */
   readonly logs?: readonly ContainerLog[];
+  /** What else could not be read, beside whole kinds. */
+  readonly notes?: readonly SourceNote[];
+}
+
+/** A part of the source that could not be read: a broken file of a dump, an archive that ends in the middle. */
+export interface SourceNote {
+  /** The part: `shop/pods.yaml`. */
+  readonly what: string;
+  /** In one sentence. */
+  readonly reason: string;
+  /** The step to take, when there is one. */
+  readonly next?: string;
 }
 
 /** The last lines of one container's log. */
@@ -81,6 +93,8 @@ export interface Snapshot {
   readonly cluster: ClusterInfo;
   readonly scope: Scope;
   readonly reads: readonly KindRead[];
+  /** What else could not be read: each is a gap of the report. */
+  readonly notes: readonly SourceNote[];
   /** All objects of a kind, by namespace and name. */
   list<K extends KindName>(kind: K): readonly KubeObject<K>[];
   /** The objects of a kind in one namespace, by name. */
@@ -156,6 +170,7 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     cluster: input.cluster,
     scope: input.scope ?? {},
     reads,
+    notes: input.notes ?? [],
     list: listOf,
     inNamespace: <K extends KindName>(kind: K, namespace: string) =>
       (byNamespace.get(kind)?.get(namespace) ?? []) as readonly KubeObject[] as readonly KubeObject<K>[],

@@ -45,7 +45,7 @@ export type AnyFields = true | readonly [AnyFields] | { readonly [key: string]: 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** The annotation in which `kubectl apply` stores the whole manifest: large, and it may hold credentials. */
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+export const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /**
  * Cuts `value` down to `fields`, as a new object. `null` counts as absent. A value of the wrong shape (text where a

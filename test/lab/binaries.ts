@@ -9,6 +9,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../src/fault.ts";
+import { codeOf } from "./client.ts";
 
 const versions = { kubernetes: "1.34.4", etcd: "3.6.8", kwok: "0.7.0" } as const;
 
@@ -97,9 +98,8 @@ async function buildKubernetes(module: string, cache: string, wanted: readonly P
   const release = versions.kubernetes;
   const staging = `v0.${release.slice(2)}`;
   await go(module, "mod", "init", "lab");
-  const { GoMod } = JSON.parse(await go(module, "mod", "download", "-json", `k8s.io/kubernetes@v${release}`)) as {
-    GoMod: string;
-  };
+  const downloaded = await go(module, "mod", "download", "-json", `k8s.io/kubernetes@v${release}`);
+  const { GoMod }: { GoMod: string } = JSON.parse(downloaded);
   const replaced = [...(await readFile(GoMod, "utf8")).matchAll(/(k8s\.io\/[a-z-]+) => \.\/staging/g)];
   const lines = replaced.map(([, name]) => `replace ${name} => ${name} ${staging}\n`).join("");
   const manifest = join(module, "go.mod");
@@ -139,11 +139,11 @@ async function go(directory: string, ...args: string[]): Promise<string> {
   child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on("close", resolve);
-    child.on("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === "ENOENT" ? "the command `go` was not found" : cause.message;
+    child.on("error", (cause: Error) => {
+      const why = codeOf(cause) === "ENOENT" ? "the command `go` was not found" : cause.message;
       const next =
         "Install Go (https://go.dev/doc/install), or set KUBEBUILDER_ASSETS to a folder that holds " +
-        `${programs.join(", ")}`;
+        programs.join(", ");
       reject(new Fault(`Cannot build the lab's control plane: ${why}`, { next, cause }));
     });
   });
@@ -166,7 +166,7 @@ async function withLock(cache: string, work: () => Promise<void>): Promise<void>
       await file.close();
       break;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (codeOf(error) !== "EEXIST") throw error;
     }
     const owner = Number(await readFile(lock, "utf8").catch(() => ""));
     // An empty lock was made a moment ago by somebody who is about to write its number.
@@ -190,7 +190,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 

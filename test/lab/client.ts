@@ -48,6 +48,8 @@ export class ApiError extends Error {
 
 /** Reads and writes a lab's API. */
 export interface LabClient {
+  /** The PEM certificate that the server's is signed by. */
+  readonly ca: string;
   /** Creates each object, in order, or merges it into the live one of that name. `status` is not written. */
   readonly apply: (objects: readonly KubeObject[]) => Promise<KubeObject[]>;
   /** Merges the object's `status` into the live one; conditions are merged by their type. */
@@ -63,7 +65,11 @@ export interface LabClient {
   /** The path of an object, or of the collection that it is created in, as discovery tells. */
   readonly pathOf: (object: KubeObject, part?: "object" | "collection") => Promise<string>;
   /** Calls `onEvent` with every change below `path` until the signal; starts again when the server ends the stream. */
-  readonly watch: (path: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal) => Promise<void>;
+  readonly watch: <T extends KubeObject = KubeObject>(
+    path: string,
+    onEvent: (event: WatchEvent<T>) => void,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /**
    * Asks `predicate` every fifth of a second until it is true; answers of the server that are errors count as not yet.
    *
@@ -78,9 +84,9 @@ export interface LabClient {
 }
 
 /** One line of a watch. */
-export interface WatchEvent {
+export interface WatchEvent<T = KubeObject> {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  readonly object: KubeObject;
+  readonly object: T;
 }
 
 /** Where the server is and who asks. */
@@ -160,7 +166,7 @@ export function createClient(options: ClientOptions): LabClient {
         answer = await raw(method, path, body, headers && { headers });
       } catch (error) {
         // A connection that the server closed while it was idle: nothing was done yet.
-        if (attempt < 5 && (error as NodeJS.ErrnoException).code === "ECONNRESET") continue;
+        if (attempt < 5 && codeOf(error) === "ECONNRESET") continue;
         throw error;
       }
       if (answer.status < 400) return answer;
@@ -172,7 +178,7 @@ export function createClient(options: ClientOptions): LabClient {
     }
   };
 
-  const get: LabClient["get"] = async <T>(path: string): Promise<T> => JSON.parse((await send("GET", path)).text) as T;
+  const get: LabClient["get"] = async <T>(path: string): Promise<T> => parsed<T>((await send("GET", path)).text);
 
   const resourceOf = async ({ apiVersion, kind }: KubeObject): Promise<Resource> => {
     const root = apiRoot(apiVersion);
@@ -204,15 +210,16 @@ export function createClient(options: ClientOptions): LabClient {
   const applyOne = async (object: KubeObject): Promise<KubeObject> => {
     const { status: _status, ...body } = object;
     try {
-      return parse(await send("POST", await pathOf(object, "collection"), body));
+      return parsed((await send("POST", await pathOf(object, "collection"), body)).text);
     } catch (error) {
       if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
     }
     const headers = { "content-type": "application/merge-patch+json" };
-    return parse(await send("PATCH", await pathOf(object), body, headers));
+    return parsed((await send("PATCH", await pathOf(object), body, headers)).text);
   };
 
   return {
+    ca,
     raw,
     get,
     pathOf,
@@ -232,17 +239,21 @@ export function createClient(options: ClientOptions): LabClient {
         const live = await get(path);
         const body = { ...live, status: merged(live["status"], object["status"]) };
         const answer = await raw("PUT", `${path}/status`, body);
-        if (answer.status < 400) return parse(answer);
+        if (answer.status < 400) return parsed(answer.text);
         // Somebody else wrote in between: read again.
         if (answer.status !== 409 || attempt === 20) throw new ApiError("PUT", `${path}/status`, answer);
         await sleep(20 * attempt);
       }
     },
-    watch: async (path, onEvent, signal) => {
+    watch: async <T extends KubeObject>(
+      path: string,
+      onEvent: (event: WatchEvent<T>) => void,
+      signal: AbortSignal,
+    ): Promise<void> => {
       // A watch without a resourceVersion begins with everything there is, as ADDED.
       while (!signal.aborted) {
         await streamLines(new URL(`${path}?watch=1`, server), { agent, token, userAgent, signal }, (line) => {
-          const event = JSON.parse(line) as WatchEvent;
+          const event = parsed<WatchEvent<T>>(line);
           if (event.object.kind !== "Status") onEvent(event);
         });
         if (!signal.aborted) await sleep(200);
@@ -299,13 +310,21 @@ function apiRoot(apiVersion: string): string {
   return apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }
 
-function parse(answer: Answer): KubeObject {
-  return JSON.parse(answer.text) as KubeObject;
+/** The code of a system error, such as ENOENT. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** The JSON of a server that we started: its shape is known, so it is not checked. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the shape it expects
+export function parsed<T>(text: string): T {
+  const value: T = JSON.parse(text);
+  return value;
 }
 
 function statusOf(text: string): { readonly message: string; readonly reason: string } {
   try {
-    const { message = text, reason = "" } = JSON.parse(text) as { message?: string; reason?: string };
+    const { message = text, reason = "" } = parsed<{ message?: string; reason?: string }>(text);
     return { message, reason };
   } catch {
     return { message: text.trim(), reason: "" };
@@ -328,6 +347,8 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isConditions(value: unknown): value is readonly { readonly type: unknown }[] {
   return (
-    Array.isArray(value) && value.length > 0 && value.every((item) => isRecord(item) && "type" in item && "status" in item)
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => isRecord(item) && "type" in item && "status" in item)
   );
 }

@@ -14,8 +14,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Fault, messageOf } from "../../src/fault.ts";
 import { findBinaries } from "./binaries.ts";
 import { type Authority, type CertificateRequest, createAuthority, type KeyPair, signingKeys } from "./certificates.ts";
-import { createClient, type KubeObject, type LabClient } from "./client.ts";
+import { createClient, type KubeObject, type LabClient, parsed } from "./client.ts";
 import { playKubeletEvents } from "./kubelet-events.ts";
+import { playNodeSilence } from "./node-silence.ts";
 
 /** What a lab is started with. */
 export interface ControlPlaneOptions {
@@ -120,7 +121,8 @@ async function startOnce({
 }: ControlPlaneOptions): Promise<ControlPlane> {
   const binaries = await findBinaries();
   const stateDir = await mkdtemp(join(tmpdir(), `k8sgpt-lab-${name}-`));
-  const [apiPort = 0, etcdPort = 0, peerPort = 0, managerPort = 0, schedulerPort = 0, kwokPort = 0] = await freePorts(6);
+  const [apiPort = 0, etcdPort = 0, peerPort = 0, managerPort = 0, schedulerPort = 0, kwokPort = 0] =
+    await freePorts(6);
   const server = `https://${host}:${apiPort}`;
   const { authority, files } = await writeCredentials(stateDir, name);
   const write = (file: string, text: string): Promise<string> => writeState(stateDir, file, text);
@@ -206,7 +208,11 @@ async function startOnce({
       "--default-unreachable-toleration-seconds=7200",
       ...extraApiserverFlags,
     ]);
-    await client.waitFor("the API server is ready", async () => (await client.raw("GET", "/readyz")).status === 200, 60_000);
+    await client.waitFor(
+      "the API server is ready",
+      async () => (await client.raw("GET", "/readyz")).status === 200,
+      60_000,
+    );
     await client.apply(readerRights);
 
     const configs: Record<"manager" | "scheduler" | "kwok", string> = { manager: "", scheduler: "", kwok: "" };
@@ -258,6 +264,7 @@ async function startOnce({
       const voice = await authority.issue({ commonName: "lab-kubelet", groups: ["system:masters"] });
       const kubeletClient = createClient({ server, ca: authority.cert, ...voice, userAgent: "kubelet" });
       void playKubeletEvents(kubeletClient, kubelet.signal);
+      void playNodeSilence(client, kubelet.signal);
       await client.waitFor("the controllers run", async () => {
         const account = await client.raw("GET", "/api/v1/namespaces/default/serviceaccounts/default");
         return account.status === 200;
@@ -270,10 +277,13 @@ async function startOnce({
     const tail = dead && (await readFile(dead.log, "utf8")).trimEnd().split("\n").slice(-15).join("\n");
     const programFault =
       dead &&
-      new Fault(`${dead.program} of lab ${name} ended (${dead.process.exitCode ?? dead.process.signalCode}):\n${tail}`, {
-        next: "Run it again with LAB_KEEP=1 to keep its logs",
-        cause: error,
-      });
+      new Fault(
+        `${dead.program} of lab ${name} ended (${dead.process.exitCode ?? dead.process.signalCode}):\n${tail}`,
+        {
+          next: "Run it again with LAB_KEEP=1 to keep its logs",
+          cause: error,
+        },
+      );
     await stop();
     throw programFault ?? error;
   }
@@ -291,7 +301,7 @@ async function startOnce({
     client: () => client,
     auditLog: async () => {
       const lines = (await readFile(files.auditLog, "utf8")).split("\n");
-      return lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line) as AuditEvent);
+      return lines.filter((line) => line.endsWith("}")).map((line) => parsed<AuditEvent>(line));
     },
     clientCertificate: (user, groups = [], validity = {}) => authority.issue({ commonName: user, groups, ...validity }),
     kubeconfigFor: ({ server: address = server, ca = authority.cert, ...rest }) => {
@@ -398,7 +408,6 @@ interface KubeconfigText extends KubeconfigOptions {
 /** A kubeconfig with everything inside it. JSON is YAML. */
 function kubeconfigText(options: KubeconfigText): string {
   const { name, server, ca, user, token, certificate, namespace, context = user } = options;
-  const base64 = (text: string): string => Buffer.from(text).toString("base64");
   const config = {
     apiVersion: "v1",
     kind: "Config",
@@ -419,6 +428,10 @@ function kubeconfigText(options: KubeconfigText): string {
     "current-context": context,
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }
 
 async function writeState(stateDir: string, file: string, text: string): Promise<string> {

@@ -62,11 +62,9 @@ export async function playKubeletEvents(client: LabClient, signal: AbortSignal):
   };
 
   void repeat();
-  await client.watch(
+  await client.watch<Pod>(
     "/api/v1/pods",
-    ({ type, object }) => {
-      // The server sends Pods where Pods were asked for.
-      const pod = object as Pod;
+    ({ type, object: pod }) => {
       const { uid } = pod.metadata;
       if (type === "DELETED") {
         repeated.delete(uid);
@@ -86,11 +84,8 @@ function eventsOf(pod: Pod): readonly Said[] {
   const message = annotations["lab/message"] ?? "";
   const initContainers = pod.spec.initContainers ?? [];
   const chosen = annotations["lab/container"] ?? pod.spec.containers[0]?.name;
-  if (fate === "FailedMount") {
-    return [{ type: "Warning", reason: "FailedMount", message, count: 9 }];
-  }
-  if (fate === "FailedCreatePodSandBox") {
-    return [{ type: "Warning", reason: "FailedCreatePodSandBox", message, count: 7 }];
+  if (fate === "FailedMount" || fate === "FailedCreatePodSandBox" || fate === "NetworkNotReady") {
+    return [{ type: "Warning", reason: fate, message, count: 9 }];
   }
   const said: Said[] = [];
   const kinds = [
@@ -101,7 +96,9 @@ function eventsOf(pod: Pod): readonly Said[] {
     for (const container of containers) {
       const fieldPath = `spec.${kind}{${container.name}}`;
       const isChosen = container.name === chosen;
-      said.push(...containerEvents(pod, container, isChosen ? fate : "", message).map((one) => ({ ...one, fieldPath })));
+      said.push(
+        ...containerEvents(pod, container, isChosen ? fate : "", message).map((one) => ({ ...one, fieldPath })),
+      );
       // What follows an init container that does not end has not begun.
       if (kind === "initContainers" && isChosen && fate !== "") return said;
     }

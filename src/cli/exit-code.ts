@@ -1,0 +1,33 @@
+import type { Report } from "../findings/report.ts";
+import { compareSeverity } from "../findings/severity.ts";
+
+/** The threshold of `--fail-on`; `never` is the default. */
+export type FailOn = "critical" | "warning" | "info" | "never";
+
+/** What the process says to the shell. */
+export const exitCodes = {
+  done: 0,
+  couldNotRun: 1,
+  usage: 2,
+  incomplete: 3,
+  gate: 4,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+/**
+ * The exit code of an analysis that gave a report. A tripped gate wins over an incomplete report: what was found is
+ * true whatever was not read.
+ */
+export function exitCodeOf(report: Report, { failOn, strict }: { readonly failOn: FailOn; readonly strict: boolean }): number {
+  if (failOn !== "never" && report.findings.some(({ severity }) => compareSeverity(severity, failOn) <= 0)) {
+    return exitCodes.gate;
+  }
+  if (!report.complete && (strict || nothingChecked(report))) return exitCodes.incomplete;
+  return exitCodes.done;
+}
+
+/** Whether the report says nothing about the cluster at all. */
+function nothingChecked({ analyzers, objects }: Report): boolean {
+  return analyzers.length === 0 || Object.values(objects).every((count) => count === 0);
+}

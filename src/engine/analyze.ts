@@ -1,0 +1,180 @@
+/**
+ * The pipeline that the command line and the servers share: read once, run every analyzer over the same snapshot, fold
+ * what they say, correlate it into incidents, and tell what could not be checked.
+ */
+import pLimit from "p-limit";
+import type { Analyzer } from "../analyzers/define.ts";
+import { failingContainers } from "../analyzers/rules/failing-containers.ts";
+import type { ClusterSource, ReadProgress } from "../cluster/source.ts";
+import { messageOf } from "../fault.ts";
+import { correlate } from "../findings/correlate.ts";
+import type { Finding } from "../findings/finding.ts";
+import { foldFindings, type Observed } from "../findings/fold.ts";
+import type { AnalyzerStat, CoverageGap, Report } from "../findings/report.ts";
+import type { Severity } from "../findings/severity.ts";
+import { type KindName, kindDefinition, kindNames, resourceName } from "../kube/kinds.ts";
+import { type LabelSelector, selectorMatches } from "../kube/selectors.ts";
+import { type ContainerLog, createSnapshot, type Scope, type Snapshot, type SnapshotInput } from "../kube/snapshot.ts";
+
+/** What to analyze and how. */
+export interface AnalyzeOptions {
+  readonly analyzers: readonly Analyzer[];
+  readonly scope: Scope;
+  /** Only findings about objects that carry these labels; what is read stays whole, so that references still resolve. */
+  readonly selector?: LabelSelector;
+  /** Severities beyond critical and warning to show. */
+  readonly include: readonly ("info" | "risk")[];
+  /** Read the last log lines of failing containers. */
+  readonly logs: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: ReadProgress) => void;
+}
+
+/** How many lines of a failing container's log are read. */
+const logTailLines = 50;
+
+/**
+ * Analyzes one cluster. Never throws for what a cluster holds or refuses: an unreadable kind is a coverage line, an
+ * analyzer that throws is one entry in `errors`, and an aborted read gives a partial report.
+ */
+export async function analyze(source: ClusterSource, options: AnalyzeOptions): Promise<Report> {
+  const { analyzers, scope, signal, onProgress } = options;
+  const kinds = kindsFor(analyzers);
+  const input = await source.read({ kinds, scope, signal, ...(onProgress !== undefined && { onProgress }) });
+  const snapshot = options.logs ? await withLogs(source, input, signal) : createSnapshot(input);
+  return diagnose(snapshot, input, options);
+}
+
+/** The kinds that these analyzers look at, plus those that tell owners and identity. */
+export function kindsFor(analyzers: readonly Analyzer[]): readonly KindName[] {
+  const wanted = new Set<KindName>(["Namespace"]);
+  for (const { needs, uses } of analyzers) for (const kind of [...needs, ...uses]) wanted.add(kind);
+  // A Pod's top owner is found through these.
+  if (wanted.has("Pod")) for (const kind of ["ReplicaSet", "Job"] as const) wanted.add(kind);
+  return kindNames.filter((kind) => wanted.has(kind));
+}
+
+async function withLogs(source: ClusterSource, input: SnapshotInput, signal: AbortSignal): Promise<Snapshot> {
+  const snapshot = createSnapshot(input);
+  const limit = pLimit(5);
+  const logs = await Promise.all(
+    failingContainers(snapshot).map(async (container) =>
+      limit(async (): Promise<ContainerLog | undefined> => {
+        if (signal.aborted) return undefined;
+        try {
+          const lines = await source.log({ ...container, tailLines: logTailLines }, signal);
+          return lines === undefined || lines.length === 0 ? undefined : { ...container, lines };
+        } catch {
+          // A log that cannot be read costs its lines, never the finding.
+          return undefined;
+        }
+      }),
+    ),
+  );
+  return createSnapshot({ ...input, logs: [...(input.logs ?? []), ...logs.filter((log) => log !== undefined)] });
+}
+
+/** Runs the analyzers over a snapshot: everything after reading, pure but for measuring how long each takes. */
+export function diagnose(
+  snapshot: Snapshot,
+  input: Pick<SnapshotInput, "objects">,
+  options: Pick<AnalyzeOptions, "analyzers" | "scope" | "selector" | "include">,
+): Report {
+  const observed: Observed[] = [];
+  const errors: string[] = [];
+  const stats: AnalyzerStat[] = [];
+  const coverage: CoverageGap[] = [];
+  const ran: string[] = [];
+  for (const analyzer of options.analyzers) {
+    const { name } = analyzer;
+    if (isSkipped(snapshot, analyzer)) continue;
+    ran.push(name);
+    const started = performance.now();
+    const before = observed.length;
+    try {
+      for (const observation of analyzer.check(snapshot)) observed.push({ analyzer: name, rules: analyzer.rules, observation });
+    } catch (error) {
+      errors.push(`[${name}] ${messageOf(error)}`);
+      coverage.push({ what: `analyzer ${name}`, reason: `it failed: ${messageOf(error)}`, analyzers: [name], level: "gap" });
+    }
+    stats.push({ analyzer: name, durationMs: performance.now() - started, findings: observed.length - before });
+  }
+
+  const all = foldFindings(snapshot, observed).filter((finding) => isAskedFor(snapshot, finding, options));
+  const isShown = ({ severity }: { severity: Severity }): boolean =>
+    severity === "critical" || severity === "warning" || options.include.includes(severity);
+  const findings = all.filter(isShown);
+  coverage.push(...readGaps(snapshot, options.analyzers));
+  const complete = !coverage.some(({ level }) => level === "gap");
+  const problems = findings.filter(({ severity }) => severity === "critical" || severity === "warning");
+  return {
+    cluster: snapshot.cluster,
+    scope: snapshot.scope,
+    takenAt: snapshot.takenAt,
+    status: problems.length > 0 ? "ProblemDetected" : complete ? "OK" : "Incomplete",
+    complete,
+    analyzers: ran,
+    findings,
+    incidents: correlate(snapshot, findings),
+    coverage,
+    errors,
+    hidden: {
+      info: all.filter((finding) => finding.severity === "info" && !isShown(finding)).length,
+      risk: all.filter((finding) => finding.severity === "risk" && !isShown(finding)).length,
+    },
+    stats,
+    objects: Object.fromEntries(
+      kindNames.flatMap((kind) => (input.objects[kind] === undefined ? [] : [[kind, snapshot.list(kind).length]])),
+    ),
+  };
+}
+
+/** Whether the finding is about what the user asked for: namespaces and labels. */
+function isAskedFor(
+  snapshot: Snapshot,
+  { object, objects, related }: Finding,
+  { scope, selector }: Pick<AnalyzeOptions, "scope" | "selector">,
+): boolean {
+  const { namespace } = object;
+  if (namespace !== undefined) {
+    if (scope.include !== undefined && !scope.include.includes(namespace)) return false;
+    if (scope.exclude?.includes(namespace) === true) return false;
+  }
+  if (selector === undefined) return true;
+  // A missing object has no labels: those that need it decide.
+  const present = objects.map((ref) => snapshot.find(ref)).filter((located) => located !== undefined);
+  const judged = present.length > 0 ? present : related.map((ref) => snapshot.find(ref)).filter((located) => located !== undefined);
+  return judged.some((located) => selectorMatches(selector, located.object.metadata?.labels));
+}
+
+/** Whether nothing of a kind that the analyzer cannot do without was read. */
+function isSkipped(snapshot: Snapshot, { needs }: Analyzer): boolean {
+  return needs.some((kind) => {
+    const reads = snapshot.reads.filter((read) => read.kind === kind);
+    return reads.every(({ state }) => state === "unread" || state === "absent") && snapshot.list(kind).length === 0;
+  });
+}
+
+/** What was not read of the kinds that the analyzers declare, and what the snapshot itself noted. */
+function readGaps(snapshot: Snapshot, analyzers: readonly Analyzer[]): readonly CoverageGap[] {
+  const gaps: CoverageGap[] = [];
+  for (const { kind, namespace, state, reason, next } of snapshot.reads) {
+    if (state === "complete") continue;
+    const users = analyzers.filter(({ needs, uses }) => needs.includes(kind) || uses.includes(kind)).map(({ name }) => name);
+    if (users.length === 0) continue;
+    const what = resourceName(kindDefinition(kind));
+    if (state === "absent") {
+      gaps.push({ what, reason: "the server does not serve them", analyzers: users, level: "scope" });
+      continue;
+    }
+    gaps.push({
+      what,
+      ...(namespace !== undefined && { namespace }),
+      reason: reason ?? (state === "partial" ? "only some could be read" : "could not be read"),
+      analyzers: users,
+      ...(next !== undefined && { next }),
+      level: "gap",
+    });
+  }
+  return gaps;
+}
