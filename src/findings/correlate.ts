@@ -186,51 +186,43 @@ function incidentOf(
     severity: members.map(({ severity }) => severity).reduce(worse),
     root,
     members,
-    chain: chainOf(snapshot, root, members, parents),
+    chain: chainOf(snapshot, root, members),
     affected: affectedBy(snapshot, members),
     confidence: links.length === 0 ? "none" : links.every(({ strength }) => strength === "exact") ? "exact" : "strong",
     ...(onsets.length > 0 && { since: root.since ?? Math.min(...onsets) }),
   };
 }
 
-/** From the cause along the longest line of explanations to what users see. */
-function chainOf(
-  snapshot: Snapshot,
-  root: Finding,
-  members: readonly Finding[],
-  parents: ReadonlyMap<Finding, Link>,
-): readonly ChainStep[] {
-  const lineTo = (finding: Finding): readonly Finding[] => {
-    const link = parents.get(finding);
-    return link === undefined ? [finding] : [...lineTo(link.parent), finding];
-  };
-  // What users see comes first: a line that ends in an Ingress, then in a Service, then the longest.
-  const longest = members
-    .map((member) => ({ line: lineTo(member), order: stepOrder(member.object) }))
-    .sort((a, b) => b.order - a.order || b.line.length - a.line.length)[0]?.line ?? [root];
+/** The way from a cause to what users see, stage by stage. */
+const stages: readonly (readonly string[])[] = [
+  ["PersistentVolumeClaim"],
+  ["Pod"],
+  ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"],
+  ["Service"],
+  ["Ingress", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"],
+];
+
+/** The cause, then one step per stage: the first object of the members there, and how many there are. */
+function chainOf(snapshot: Snapshot, root: Finding, members: readonly Finding[]): readonly ChainStep[] {
   const steps: ChainStep[] = [];
   const add = (ref: ObjectRef, count = 1): void => {
     if (steps.some((step) => keyOf(step) === keyOf(ref))) return;
     const isMissing = snapshot.find(ref) === undefined && snapshot.isComplete(kindOf(ref), ref.namespace);
     steps.push({ ...ref, ...(count > 1 && { count }), ...(isMissing && { missing: true }) });
   };
-  for (const finding of longest) {
-    if (finding === root && finding.cause !== undefined) add(finding.cause);
-    add(finding.object, finding.objects.length);
-    if (finding.owner !== undefined) add(finding.owner);
+  if (root.cause !== undefined) add(root.cause);
+  add(root.object, root.objects.length);
+  for (const kinds of stages) {
+    const atStage = new Map<string, ObjectRef>();
+    for (const { objects, owner } of members) {
+      for (const ref of owner === undefined ? objects : [...objects, owner]) {
+        if (kinds.includes(ref.kind)) atStage.set(keyOf(ref), ref);
+      }
+    }
+    const [first] = atStage.values();
+    if (first !== undefined && !steps.some((step) => kinds.includes(step.kind))) add(first, atStage.size);
   }
-  // Services and Ingresses of the incident that the line did not pass are what users see: they end the chain.
-  for (const kind of ["Service", "Ingress"]) {
-    const passed = steps.some((step) => step.kind === kind);
-    const first = members.find(({ object }) => object.kind === kind);
-    if (!passed && first !== undefined && keyOf(first.object) !== keyOf(root.object)) add(first.object);
-  }
-  return steps.sort((a, b) => stepOrder(a) - stepOrder(b));
-}
-
-/** Routing comes last in a chain, whatever explained it; the order of the rest stays. */
-function stepOrder({ kind }: ObjectRef): number {
-  return kind === "Ingress" ? 2 : kind === "Service" ? 1 : 0;
+  return steps;
 }
 
 function kindOf(ref: ObjectRef): Parameters<Snapshot["isComplete"]>[0] {

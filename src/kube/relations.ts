@@ -2,13 +2,14 @@
  * Questions about two kinds: the Pods of a Service, the Deployment of a Pod, the ConfigMaps that a Pod names. Each answer
  * is indexed at most once per snapshot, so that a rule may ask it for every object.
  */
+import { type EventRecord, newestFirst } from "./events.ts";
 import type { Container, KubeObject, PodSpec } from "./kinds.ts";
 import { namedRef, type ObjectRef, refOf } from "./object-ref.ts";
 import { type LabelSelector, mapMatches, selectorMatches } from "./selectors.ts";
 import type { Located, Snapshot } from "./snapshot.ts";
 
 /** Computes `compute(snapshot)` once per snapshot. */
-function oncePerSnapshot<Value>(compute: (snapshot: Snapshot) => Value): (snapshot: Snapshot) => Value {
+export function oncePerSnapshot<Value>(compute: (snapshot: Snapshot) => Value): (snapshot: Snapshot) => Value {
   const known = new WeakMap<Snapshot, { value: Value }>();
   return (snapshot) => {
     let entry = known.get(snapshot);
@@ -317,4 +318,44 @@ function wantedBy(kind: Templated["kind"], object: KubeObject): number {
   if (kind === "DaemonSet") return status?.desiredNumberScheduled ?? 0;
   if (kind === "Job") return spec?.suspend === true ? 0 : (status?.active ?? 0);
   return spec?.replicas ?? 1;
+}
+
+// ---- nodes and claims -------------------------------------------------------------------------------------------------
+
+const podsByNode = oncePerSnapshot((snapshot) => Map.groupBy(snapshot.list("Pod"), (pod) => pod.spec?.nodeName ?? ""));
+
+/** The Pods bound to a node, finished ones included, by namespace and name. */
+export function podsOnNode(snapshot: Snapshot, node: string): readonly KubeObject<"Pod">[] {
+  return node === "" ? [] : (podsByNode(snapshot).get(node) ?? []);
+}
+
+const podsByClaim = oncePerSnapshot((snapshot) => {
+  const byClaim = new Map<string, KubeObject<"Pod">[]>();
+  for (const pod of snapshot.list("Pod")) {
+    const { namespace = "", name = "" } = pod.metadata ?? {};
+    for (const { name: volume = "", persistentVolumeClaim, ephemeral } of pod.spec?.volumes ?? []) {
+      // A generic ephemeral volume has a claim named after Pod and volume (concepts/storage/ephemeral-volumes/).
+      const claim = persistentVolumeClaim?.claimName ?? (ephemeral === undefined ? undefined : `${name}-${volume}`);
+      if (claim === undefined) continue;
+      const pods = byClaim.get(`${namespace}/${claim}`);
+      if (pods === undefined) byClaim.set(`${namespace}/${claim}`, [pod]);
+      else if (pods.at(-1) !== pod) pods.push(pod);
+    }
+  }
+  return byClaim;
+});
+
+/** The Pods that mount a PersistentVolumeClaim, finished ones included, by name. */
+export function podsUsingClaim(snapshot: Snapshot, namespace: string, claim: string): readonly KubeObject<"Pod">[] {
+  return podsByClaim(snapshot).get(`${namespace}/${claim}`) ?? [];
+}
+
+/**
+ * Events about a node, newest first. The kubelet writes the node's name where its uid belongs, the node controller the
+ * uid: both are asked for.
+ */
+export function eventsOfNode(snapshot: Snapshot, node: KubeObject<"Node">): readonly EventRecord[] {
+  const ref = refOf("Node", node);
+  const found = new Set([...snapshot.eventsOf(ref), ...snapshot.eventsOf({ ...ref, uid: ref.name })]);
+  return [...found].sort(newestFirst);
 }
