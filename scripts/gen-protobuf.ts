@@ -172,7 +172,8 @@ function addMessage(name: string): void {
     if (field === undefined) throw new Error(`${name}: field ${goField.number} is not in generated.proto`);
     lines.push(lineOf(name, field, goField));
   }
-  if (lines.length !== fields.length) throw new Error(`${name}: ${fields.length} fields in proto, ${lines.length} in Go`);
+  if (lines.length !== fields.length)
+    throw new Error(`${name}: ${fields.length} fields in proto, ${lines.length} in Go`);
   for (const { type } of fields) if (!(type in scalars) && !(type in forms)) addMessage(type);
 }
 

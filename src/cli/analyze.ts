@@ -13,7 +13,12 @@ import { parseConcurrency, parseDuration, parseInclude, parseLabels, parseScope 
 
 /** `k8sgpt analyze`: reads, judges, prints. Gives the exit code. */
 export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promise<number> {
-  const note = flags.verbose === true ? terminal.tell : () => undefined;
+  const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
+  const note = (text: string): void => {
+    if (flags.verbose !== true) return;
+    progress.erase();
+    terminal.tell(text);
+  };
   const scope = parseScope(flags.namespace);
   const selector = parseLabels(flags.selector);
   const timeoutMs = flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout);
@@ -27,12 +32,15 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   note(`Analyzers (${from}): ${analyzers.map(({ name }) => name).join(", ")}`);
 
   const stop = listenForStop(timeoutMs);
-  const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
+  const onNote = (text: string): void => {
+    progress.erase();
+    terminal.tell(`note: ${text}`);
+  };
   const started = performance.now();
   const elapsed = (): string => `${Math.round(performance.now() - started)} ms`;
   try {
     progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
-    const source = await stop.bounded(openSource(flags, terminal, stop.signal));
+    const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
     try {
       note(`Opened ${source.info.name}${source.info.server === undefined ? "" : ` at ${source.info.server}`} (${elapsed()})`);
       await stop.bounded(checkNamespaces(source, scope, stop.signal));

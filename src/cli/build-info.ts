@@ -5,8 +5,13 @@ export interface BuildInfo {
   readonly date: string;
 }
 
-declare const K8SGPT_BUILD: BuildInfo | undefined;
+declare const K8SGPT_VERSION: string | undefined;
+declare const K8SGPT_COMMIT: string | undefined;
+declare const K8SGPT_DATE: string | undefined;
 
 /** The values of this build. */
-export const buildInfo: BuildInfo =
-  typeof K8SGPT_BUILD === "undefined" ? { version: "dev", commit: "unknown", date: "unknown" } : K8SGPT_BUILD;
+export const buildInfo: BuildInfo = {
+  version: typeof K8SGPT_VERSION === "undefined" ? "dev" : K8SGPT_VERSION,
+  commit: typeof K8SGPT_COMMIT === "undefined" ? "unknown" : K8SGPT_COMMIT,
+  date: typeof K8SGPT_DATE === "undefined" ? "unknown" : K8SGPT_DATE,
+};

@@ -1,19 +1,9 @@
 import type { Report } from "../findings/report.ts";
 import { compareSeverity } from "../findings/severity.ts";
+import { exitCodes } from "./exit-codes.ts";
 
 /** The threshold of `--fail-on`; `never` is the default. */
 export type FailOn = "critical" | "warning" | "info" | "never";
-
-/** What the process says to the shell. */
-export const exitCodes = {
-  done: 0,
-  couldNotRun: 1,
-  usage: 2,
-  incomplete: 3,
-  gate: 4,
-  interrupted: 130,
-  terminated: 143,
-} as const;
 
 /**
  * The exit code of an analysis that gave a report. A tripped gate wins over an incomplete report: what was found is

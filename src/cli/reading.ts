@@ -44,8 +44,17 @@ export function contextOf({ kubecontext, context, from }: GlobalFlags & { readon
   return named === "" ? undefined : named;
 }
 
-/** Opens what the flags name. Nothing is asked of a server before every flag was understood. */
-export async function openSource(flags: ReadingFlags, terminal: Terminal, signal: AbortSignal): Promise<ClusterSource> {
+/**
+ * Opens what the flags name. Nothing is asked of a server before every flag was understood.
+ *
+ * @param onNote told what the user should know but what stops nothing
+ */
+export async function openSource(
+  flags: ReadingFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+  onNote: (text: string) => void,
+): Promise<ClusterSource> {
   const context = contextOf(flags);
   const maxConcurrency = parseConcurrency(flags.maxConcurrency);
   const requestTimeoutMs = parseDuration("--request-timeout", flags.requestTimeout);
@@ -62,6 +71,7 @@ export async function openSource(flags: ReadingFlags, terminal: Terminal, signal
       maxConcurrency,
       userAgent: `k8sgpt/${buildInfo.version} (${terminal.platform})`,
       env: terminal.env,
+      onNote,
     },
     signal,
   );

@@ -1,4 +1,4 @@
-import { exitCodes } from "./exit-code.ts";
+import { exitCodes } from "./exit-codes.ts";
 
 /** Why a run was stopped before its end. */
 export type StopReason = "interrupted" | "terminated" | "timeout";

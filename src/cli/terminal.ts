@@ -20,28 +20,40 @@ export interface Terminal {
 
 /** The terminal of this process. Also makes a closed output quiet for the whole run. */
 export function processTerminal(home: string): Terminal {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "EOF") throw error;
-    });
-  }
+  const quiet = new Set<NodeJS.WriteStream>();
+  const made = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+    if (!quiet.has(stream)) {
+      quiet.add(stream);
+      stream.on("error", (error: NodeJS.ErrnoException) => {
+        if (error.code !== "EPIPE" && error.code !== "EOF") throw error;
+      });
+    }
+    return stream;
+  };
+  // Getters: Node makes each stream when it is first touched, which takes time, and an open standard input keeps the
+  // process alive.
   return {
     env: process.env,
     platform: process.platform,
     home,
-    // A getter: opening standard input keeps the process alive.
     get stdin() {
       return process.stdin;
     },
-    stdoutIsTerminal: process.stdout.isTTY,
-    stderrIsTerminal: process.stderr.isTTY,
-    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    get stdoutIsTerminal() {
+      return process.stdout.isTTY;
+    },
+    get stderrIsTerminal() {
+      return process.stderr.isTTY;
+    },
+    get columns() {
+      return process.stdout.isTTY ? process.stdout.columns : undefined;
+    },
     print: async (text) =>
       new Promise((resolve) => {
-        process.stdout.write(text, () => resolve());
+        made(process.stdout).write(text, () => resolve());
       }),
-    tell: (line) => void process.stderr.write(`${line}\n`),
-    draw: (text) => void process.stderr.write(text),
+    tell: (line) => void made(process.stderr).write(`${line}\n`),
+    draw: (text) => void made(process.stderr).write(text),
   };
 }
 

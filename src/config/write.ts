@@ -79,9 +79,17 @@ async function withActiveFilters(text: string, path: string, change: FilterChang
 }
 
 /** How the file is indented, so that lines that did not change stay the same. */
-function layoutOf(text: string): { readonly indent: number; readonly indentSeq: boolean } {
+function layoutOf(text: string): {
+  readonly indent: number;
+  readonly indentSeq: boolean;
+  readonly flowCollectionPadding: boolean;
+} {
   const indent = /^( +)[^\s#-]/m.exec(text)?.[1]?.length ?? /^( +)- /m.exec(text)?.[1]?.length ?? 2;
-  return { indent: Math.min(indent, 8), indentSeq: !/^[^\s#-][^\n]*:[ \t]*\n- /m.test(text) };
+  return {
+    indent: Math.min(indent, 8),
+    indentSeq: !/^[^\s#-][^\n]*:[ \t]*\n- /m.test(text),
+    flowCollectionPadding: !/: [[{][^\s\]}]/.test(text),
+  };
 }
 
 async function wideModes(path: string, folder: string | undefined): Promise<readonly string[]> {

@@ -93,3 +93,26 @@ export function isFinished(pod: KubeObject<"Pod">): boolean {
 export function isReady(pod: KubeObject<"Pod">): boolean {
   return conditionOf(pod, "Ready")?.status === "True";
 }
+
+/**
+ * When somebody last changed the object other than its status, from the server's own record
+ * (`metadata.managedFields`, reference/using-api/server-side-apply/); undefined when the record is not there. Dumps often
+ * lack it.
+ */
+export function specChangedAt(
+  snapshot: Snapshot,
+  object: {
+    readonly metadata?: {
+      readonly managedFields?: readonly { readonly time?: string; readonly subresource?: string }[];
+    };
+  },
+): number | undefined {
+  let newest: number | undefined;
+  for (const { time, subresource } of object.metadata?.managedFields ?? []) {
+    const changed = subresource === "status" ? undefined : parseTime(time);
+    // A change later than the snapshot is the record of another object or clock, and says nothing.
+    if (changed === undefined || changed > snapshot.takenAt + minuteMs) continue;
+    if (newest === undefined || changed > newest) newest = changed;
+  }
+  return newest;
+}

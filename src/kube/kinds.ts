@@ -88,6 +88,9 @@ const metadata = {
   ownerReferences: [{ apiVersion: true, kind: true, name: true, uid: true, controller: true }],
 } as const;
 
+/** With the times of changes, for kinds whose rules ask since when a spec has been as it is. */
+const metadataWithChanges = { ...metadata, managedFields: [{ subresource: true, time: true }] } as const;
+
 const conditions = [
   { type: true, status: true, reason: true, message: true, lastTransitionTime: true, observedGeneration: true },
 ] as const;
@@ -141,6 +144,7 @@ const podSpec = {
   priorityClassName: true,
   priority: true,
   runtimeClassName: true,
+  overhead: true,
   restartPolicy: true,
   terminationGracePeriodSeconds: true,
   activeDeadlineSeconds: true,
@@ -198,6 +202,7 @@ const containerStatus = {
   restartCount: true,
   state: containerState,
   lastState: containerState,
+  resources: { requests: true, limits: true },
 } as const;
 
 const labelSelector = { matchLabels: true, matchExpressions: [{ key: true, operator: true, values: true }] } as const;
@@ -454,7 +459,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["deploy"],
     fields: {
-      metadata,
+      metadata: metadataWithChanges,
       spec: {
         replicas: true,
         paused: true,
@@ -482,7 +487,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["rs"],
     fields: {
-      metadata,
+      metadata: metadataWithChanges,
       spec: { replicas: true, minReadySeconds: true, selector: labelSelector, template: podTemplate },
       status: { observedGeneration: true, replicas: true, readyReplicas: true, availableReplicas: true, conditions },
     },
@@ -494,7 +499,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["sts"],
     fields: {
-      metadata,
+      metadata: metadataWithChanges,
       spec: {
         replicas: true,
         serviceName: true,
@@ -526,7 +531,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["ds"],
     fields: {
-      metadata,
+      metadata: metadataWithChanges,
       spec: {
         minReadySeconds: true,
         selector: labelSelector,
@@ -573,7 +578,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["cj"],
     fields: {
-      metadata,
+      metadata: metadataWithChanges,
       spec: {
         schedule: true,
         timeZone: true,

@@ -359,3 +359,68 @@ export function eventsOfNode(snapshot: Snapshot, node: KubeObject<"Node">): read
   const found = new Set([...snapshot.eventsOf(ref), ...snapshot.eventsOf({ ...ref, uid: ref.name })]);
   return [...found].sort(newestFirst);
 }
+
+interface NodeTerm {
+  readonly matchExpressions?: readonly NodeRequirement[];
+  readonly matchFields?: readonly NodeRequirement[];
+}
+
+interface NodeRequirement {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly values?: readonly string[];
+}
+
+/**
+ * Whether the Pod spec's `nodeSelector` and required node affinity allow the node; taints are another question
+ * (concepts/scheduling-eviction/assign-pod-node/).
+ */
+export function nodeSelected(spec: PodSpec | undefined, node: KubeObject<"Node">): boolean {
+  const { name = "", labels } = node.metadata ?? {};
+  if (!mapMatches(spec?.nodeSelector ?? {}, labels)) return false;
+  const terms = requiredNodeTerms(spec);
+  if (terms === undefined) return true;
+  // Terms are joined by OR; a term without requirements selects nothing.
+  return terms.some(
+    ({ matchExpressions = [], matchFields = [] }) =>
+      matchExpressions.length + matchFields.length > 0 &&
+      matchExpressions.every((requirement) => nodeRequirementMet(requirement, labels?.[requirement.key ?? ""])) &&
+      matchFields.every((requirement) => requirement.key === "metadata.name" && nodeRequirementMet(requirement, name)),
+  );
+}
+
+/** The terms of the required node affinity; undefined when the Pod spec has none. */
+export function requiredNodeTerms(spec: PodSpec | undefined): readonly NodeTerm[] | undefined {
+  // `affinity` is kept whole; its shape is the API's.
+  return spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+}
+
+function nodeRequirementMet({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+    case "Gt":
+      return value !== undefined && Number(value) > Number(values[0]);
+    case "Lt":
+      return value !== undefined && Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}
+
+type Taint = NonNullable<NonNullable<KubeObject<"Node">["spec"]>["taints"]>[number];
+
+/** Whether the Pod spec tolerates the taint (concepts/scheduling-eviction/taint-and-toleration/). */
+export function tolerates(spec: PodSpec | undefined, taint: Taint): boolean {
+  return (spec?.tolerations ?? []).some(({ key, operator = "Equal", value, effect }) => {
+    if (effect !== undefined && effect !== "" && effect !== taint.effect) return false;
+    if (key === undefined || key === "") return operator === "Exists";
+    return key === taint.key && (operator === "Exists" || (value ?? "") === (taint.value ?? ""));
+  });
+}

@@ -5,7 +5,7 @@
  * the wall clock shows it, so a time that daylight saving skips is not due and one that it repeats is due twice. A general
  * cron package gets these wrong in one place or another, and a wrong due time is a false alarm.
  */
-import { hourMs, minuteMs, secondMs } from "./time.ts";
+import { dayMs, hourMs, minuteMs, secondMs } from "./time.ts";
 
 /** A parsed schedule. */
 export type Schedule =
@@ -170,6 +170,7 @@ export function nextDue(schedule: Schedule, after: number, defaultZone: string =
   if (schedule.type === "every") return after + schedule.everyMs;
   const zone = schedule.zone ?? defaultZone;
   let time = Math.floor(after / minuteMs) * minuteMs + minuteMs;
+  let isHourStart = false;
   const end = after + searchMs;
   while (time <= end) {
     const local = new Date(time + offsetAt(zone, time));
@@ -177,12 +178,17 @@ export function nextDue(schedule: Schedule, after: number, defaultZone: string =
     const month = local.getUTCMonth();
     if (!schedule.months.has(month + 1)) {
       time = startOf(zone, Date.UTC(year, month + 1, 1), time);
+      isHourStart = true;
     } else if (!isDueDay(schedule, local)) {
       time = startOf(zone, Date.UTC(year, month, local.getUTCDate() + 1), time);
+      isHourStart = true;
     } else if (!schedule.hours.has(local.getUTCHours())) {
-      time += hourMs - local.getUTCMinutes() * minuteMs;
+      // Steps of a whole hour, not aligned again: where daylight saving moves half an hour, the controller's parser does so.
+      time += isHourStart ? hourMs : hourMs - local.getUTCMinutes() * minuteMs;
+      isHourStart = true;
     } else if (!schedule.minutes.has(local.getUTCMinutes())) {
       time += minuteMs;
+      isHourStart = true;
     } else {
       return time;
     }
@@ -252,18 +258,28 @@ function formatOf(zone: string): Intl.DateTimeFormat | undefined {
   return format ?? undefined;
 }
 
+const daysWithOneOffset = new Map<string, Map<number, number | null>>();
+
 /** How far the clock of `zone` is ahead of UTC at `time`, in milliseconds. */
 function offsetAt(zone: string, time: number): number {
   if (zone === "UTC") return 0;
-  const fixed = /^([+-])(\d\d):(\d\d)$/.exec(zone);
-  if (fixed !== null) return (fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * hourMs + Number(fixed[3]) * minuteMs);
-  const format = formatOf(zone);
-  if (format === undefined) return 0;
+  const day = Math.floor(time / dayMs);
+  let known = daysWithOneOffset.get(zone);
+  if (known === undefined) daysWithOneOffset.set(zone, (known = new Map()));
+  let offset = known.get(day);
+  if (offset === undefined) {
+    const start = readOffset(zone, day * dayMs);
+    offset = start === readOffset(zone, (day + 1) * dayMs) ? start : null;
+    known.set(day, offset);
+  }
+  return offset ?? readOffset(zone, time);
+}
+
+function readOffset(zone: string, time: number): number {
   const part: Record<string, number> = {};
-  for (const { type, value } of format.formatToParts(time)) part[type] = Number(value);
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-  const local = Date.UTC(year, month - 1, day, hour, minute, second);
-  return Number.isNaN(local) ? 0 : local - Math.floor(time / secondMs) * secondMs;
+  for (const { type, value } of formatOf(zone)?.formatToParts(time) ?? []) part[type] = Number(value);
+  const { year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(time / secondMs) * secondMs;
 }
 
 /** The first moment at which the clock of `zone` shows `local` or later; `near` is a moment shortly before it. */

@@ -6,7 +6,7 @@ import { load, loadAll } from "js-yaml";
 import type { Analyzer } from "../../src/analyzers/define.ts";
 import type { Severity } from "../../src/findings/severity.ts";
 import type { KindName } from "../../src/kube/kinds.ts";
-import type { ContainerLog } from "../../src/kube/snapshot.ts";
+import type { ContainerLog, Scope } from "../../src/kube/snapshot.ts";
 
 /** One object as it would be in a file. */
 export interface Manifest {
@@ -34,6 +34,10 @@ export interface Case {
   /** Kinds that could not be read. */
   readonly unread?: readonly KindName[];
   readonly logs?: readonly ContainerLog[];
+  /** Version of the API server, `v1.34.1`; a case that needs one runs in `unit` only. */
+  readonly serverVersion?: string;
+  /** The namespaces that were asked for. */
+  readonly scope?: Scope;
   /** Everything that the analyzer says; nothing for a silent case. */
   readonly expect?: readonly Expected[];
   /** Why an API server would refuse these objects: the case then runs in `unit` only. */

@@ -45,7 +45,12 @@ export function snapshotFrom(
   );
   const snapshot = createSnapshot({
     takenAt,
-    cluster: { name: "case", source: "saved" },
+    cluster: {
+      name: "case",
+      source: "saved",
+      ...(testCase.serverVersion !== undefined && { serverVersion: testCase.serverVersion }),
+    },
+    ...(testCase.scope !== undefined && { scope: testCase.scope }),
     // Each list holds objects of its own kind: they were put there by kind.
     objects: objects as Parameters<typeof createSnapshot>[0]["objects"],
     reads,

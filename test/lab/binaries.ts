@@ -158,8 +158,7 @@ async function go(directory: string, ...args: string[]): Promise<string> {
 async function withLock(cache: string, work: () => Promise<void>): Promise<void> {
   await mkdir(cache, { recursive: true });
   const lock = join(cache, ".lock");
-  let isWaiting = false;
-  for (;;) {
+  for (let waits = 0; ; waits += 1) {
     try {
       const file = await open(lock, "wx");
       await file.writeFile(String(process.pid));
@@ -170,12 +169,12 @@ async function withLock(cache: string, work: () => Promise<void>): Promise<void>
     }
     const owner = Number(await readFile(lock, "utf8").catch(() => ""));
     // An empty lock was made a moment ago by somebody who is about to write its number.
-    if (owner > 0 && !isAlive(owner)) {
+    const isAbandoned = owner > 0 ? !isAlive(owner) : waits > 10;
+    if (isAbandoned) {
       await rm(lock, { force: true });
       continue;
     }
-    if (!isWaiting) say(`Waiting for process ${owner || "?"}, which builds the control plane`);
-    isWaiting = true;
+    if (waits === 0) say(`Waiting for process ${owner || "?"}, which builds the control plane`);
     await sleep(1000);
   }
   try {

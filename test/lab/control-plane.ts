@@ -5,7 +5,7 @@
 // started the lab (keeper.ts).
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,6 +15,7 @@ import { Fault, messageOf } from "../../src/fault.ts";
 import { findBinaries } from "./binaries.ts";
 import { type Authority, type CertificateRequest, createAuthority, type KeyPair, signingKeys } from "./certificates.ts";
 import { createClient, type KubeObject, type LabClient, parsed } from "./client.ts";
+import { startMetricsApi } from "./metrics-api.ts";
 import { playKubeletEvents } from "./kubelet-events.ts";
 import { playNodeSilence } from "./node-silence.ts";
 
@@ -147,16 +148,25 @@ async function startOnce({
   };
   const deadPart = (): Part | undefined =>
     parts.find(({ process: { pid, exitCode, signalCode } }) => pid === undefined || exitCode !== null || signalCode);
+  const deathOf = (dead: Part, cause?: unknown): Fault => {
+    const tail = readFileSync(dead.log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
+    const how = dead.process.exitCode ?? dead.process.signalCode ?? "could not be started";
+    const next = "Run it again with LAB_KEEP=1 to keep its logs";
+    return new Fault(`${dead.program} of lab ${name} ended (${how}):\n${tail}`, { next, cause });
+  };
   const assertAlive = (): void => {
     const dead = deadPart();
-    if (dead !== undefined && !isStopping) throw new Fault(`${dead.program} of lab ${name} has ended`);
+    if (dead !== undefined && !isStopping) throw deathOf(dead);
   };
 
   const kubelet = new AbortController();
+  let stopMetricsApi: (() => Promise<void>) | undefined;
   const stop = async (): Promise<void> => {
     isStopping = true;
     kubelet.abort();
+    await stopMetricsApi?.();
     await Promise.all(parts.map((part) => ended(part.process)));
+    keeper.ref(); // By now nothing else may keep this process waiting for it.
     keeper.stdin.end("done\n");
     if (keeper.exitCode === null) await once(keeper, "exit");
     if (!isKept()) await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
@@ -265,6 +275,7 @@ async function startOnce({
       const kubeletClient = createClient({ server, ca: authority.cert, ...voice, userAgent: "kubelet" });
       void playKubeletEvents(kubeletClient, kubelet.signal);
       void playNodeSilence(client, kubelet.signal);
+      stopMetricsApi = await startMetricsApi(client, authority);
       await client.waitFor("the controllers run", async () => {
         const account = await client.raw("GET", "/api/v1/namespaces/default/serviceaccounts/default");
         return account.status === 200;
@@ -274,18 +285,9 @@ async function startOnce({
     // A process that was refused its port or did not like a flag takes a moment to die.
     await sleep(100);
     const dead = deadPart();
-    const tail = dead && (await readFile(dead.log, "utf8")).trimEnd().split("\n").slice(-15).join("\n");
-    const programFault =
-      dead &&
-      new Fault(
-        `${dead.program} of lab ${name} ended (${dead.process.exitCode ?? dead.process.signalCode}):\n${tail}`,
-        {
-          next: "Run it again with LAB_KEEP=1 to keep its logs",
-          cause: error,
-        },
-      );
+    const death = dead && deathOf(dead, error);
     await stop();
-    throw programFault ?? error;
+    throw death ?? error;
   }
 
   const admin = await authority.issue({ commonName: "admin", groups: ["system:masters"] });

@@ -1,6 +1,6 @@
 // `npm run lab -- [broken-shop | healthy-town | empty]`: a lab to play with, until Ctrl-C.
 import { once } from "node:events";
-import { messageOf } from "../../src/fault.ts";
+import { Fault, messageOf } from "../../src/fault.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { loadScenario, type ScenarioName } from "./scenarios.ts";
 
@@ -15,7 +15,11 @@ const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
 
 say(`Starting a control plane (${choice}) ...`);
-const lab = await startControlPlane({ name: choice });
+const lab = await startControlPlane({ name: choice }).catch((error: unknown) => {
+  say(messageOf(error));
+  if (error instanceof Fault && error.next !== undefined) say(`Next: ${error.next}`);
+  process.exit(1);
+});
 try {
   const loading = isScenario(choice)
     ? loadScenario(lab.client(), choice, { onStep: (step) => say(`  ${step}`) })

@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadAll } from "js-yaml";
+import { createAuthority } from "./certificates.ts";
 import type { KubeObject, LabClient } from "./client.ts";
 
 /** The name of a scenario: its folder. */
@@ -33,20 +34,17 @@ interface Workload extends KubeObject {
     readonly paused?: boolean;
     readonly suspend?: boolean;
     readonly nodeName?: string;
+    readonly taints?: readonly { readonly key: string }[];
   };
   readonly status: {
     readonly phase?: string;
     readonly startTime?: string;
-    readonly succeeded?: number;
-    readonly failed?: number;
-    readonly active?: readonly unknown[] | number;
     readonly lastSuccessfulTime?: string;
     readonly availableReplicas?: number;
     readonly updatedReplicas?: number;
     readonly observedGeneration?: number;
     readonly desiredNumberScheduled?: number;
     readonly numberAvailable?: number;
-    readonly disruptionsAllowed?: number;
     readonly conditions?: readonly Condition[];
   };
 }
@@ -146,6 +144,13 @@ const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
         },
       ],
       [
+        "the autoscaler is at its floor",
+        async (client) => {
+          const path = "/apis/autoscaling/v2/namespaces/square/horizontalpodautoscalers/tram";
+          return conditionOf(await client.get<Workload>(path), "ScalingLimited")?.reason === "TooFewReplicas";
+        },
+      ],
+      [
         "the claims that are used are bound",
         everyItem(
           "/api/v1/namespaces/harbour/persistentvolumeclaims",
@@ -207,10 +212,15 @@ export async function manifestsOf(
 ): Promise<{ readonly file: string; readonly objects: readonly KubeObject[] }[]> {
   const folder = join(import.meta.dirname, "scenarios", name);
   const files = (await readdir(folder)).filter((file) => file.endsWith(".yaml")).sort();
-  const authority = Buffer.from(client.ca).toString("base64");
+  // Certificates cannot lie in a file for years: they would expire.
+  const site = await (await createAuthority("lab-sites")).issue({ commonName: "lab-site", hosts: ["*.town.example"] });
+  const certificates = { LAB_CA_BUNDLE: client.ca, LAB_SITE_CERTIFICATE: site.cert, LAB_SITE_KEY: site.key };
   return Promise.all(
     files.map(async (file) => {
-      const text = (await readFile(join(folder, file), "utf8")).replaceAll("LAB_CA_BUNDLE", authority);
+      let text = await readFile(join(folder, file), "utf8");
+      for (const [placeholder, pem] of Object.entries(certificates)) {
+        text = text.replaceAll(placeholder, Buffer.from(pem).toString("base64"));
+      }
       return { file, objects: loadAll(text).filter(isObject) };
     }),
   );
@@ -224,8 +234,12 @@ function conditionOf({ status }: Workload, type: string): Condition | undefined 
   return status.conditions?.find((condition) => condition.type === type);
 }
 
+/** Ready, and no longer kept free of Pods by the taint that a new node carries. */
 function isReady(node: Workload): boolean {
-  return conditionOf(node, "Ready")?.status === "True";
+  const taints = node.spec.taints ?? [];
+  return (
+    conditionOf(node, "Ready")?.status === "True" && !taints.some(({ key }) => key === "node.kubernetes.io/not-ready")
+  );
 }
 
 function isRolledOut({ metadata, spec, status }: Workload): boolean {

@@ -62,7 +62,7 @@ export type Backend =
 
 const unknown: Backend = { state: "unknown" };
 
-/** See `Backend`. `port` narrows the question to the slices that carry a port of that name. */
+/** What stands behind `service`. */
 export function backendOf(snapshot: Snapshot, service: KubeObject<"Service">): Backend {
   const { namespace = "" } = service.metadata ?? {};
   const { type, selector = {} } = service.spec ?? {};
@@ -94,7 +94,8 @@ export function backendOf(snapshot: Snapshot, service: KubeObject<"Service">): B
     }
     return pods.length > 0 ? { state: "finished", pods } : { state: "unmatched" };
   }
-  if (!hasBeenDownForLong(snapshot, live)) return unknown;
+  // Its endpoints count as ready whatever its Pods say; a slice that shows none is about to be written.
+  if (service.spec?.publishNotReadyAddresses === true || !hasBeenDownForLong(snapshot, live)) return unknown;
   const onsets = live.map((pod) => Date.parse(conditionOf(pod, "Ready")?.lastTransitionTime ?? ""));
   const since = Math.max(...onsets);
   return { state: "not-ready", pods: live, ...(!Number.isNaN(since) && { since }) };

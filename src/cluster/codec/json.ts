@@ -1,4 +1,5 @@
 import { keepObject } from "../../kube/keep.ts";
+import { kindDefinition } from "../../kube/kinds.ts";
 import type { ListCodec, ListHead } from "./codec.ts";
 
 /** Above this a list must be asked for in pages: a string holds half a gigabyte at most, and memory is dearer still. */
@@ -37,6 +38,9 @@ export const jsonCodec: ListCodec = {
     const items = isRecord(list) ? list["items"] : undefined;
     // Go writes an empty list of items as null when nothing set it.
     if (!isRecord(list) || (items !== null && !Array.isArray(items))) throw new Error("the answer is not a list");
+    if (kindDefinition(kind).read === "metadata" && list["kind"] !== "PartialObjectMetadataList") {
+      throw new Error("the server sent whole objects where only their metadata was asked for");
+    }
     for (const item of items ?? []) {
       const object = keepObject(kind, item);
       if (object !== undefined) onItem(object);
@@ -50,7 +54,9 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     // The parser's own message quotes the body; what stands in an object is no business of an error message.
-    throw new Error(text.trimStart().startsWith("{") ? "the list was cut short" : "the answer is not JSON", { cause: error });
+    throw new Error(text.trimStart().startsWith("{") ? "the list was cut short" : "the answer is not JSON", {
+      cause: error,
+    });
   }
 }
 

@@ -8,6 +8,7 @@
  * synchronous, and a message that can hold itself does not compile.
  */
 import { type AnyFields, lastApplied } from "../../kube/wire.ts";
+import { isWorthAsking, placeOf, share, sharedText, sharedValue, type Sharing } from "./protobuf-shared.ts";
 import { schema } from "./schema.generated.ts";
 
 /** Bytes that are not what they should be. The reader of the list says which list it was, and where. */
@@ -47,15 +48,16 @@ interface Field {
   readonly inline: FieldsByNumber;
   /** The key of a map that is left behind. */
   readonly without: string | undefined;
+  /** The items of a list while they are read: the kept array is made at the end, once and without spare room. */
+  readonly items: unknown[];
+  /** Whole lists and maps that come again. */
+  readonly sharing: Sharing;
 }
 
 interface Slot {
   readonly key: string;
   /** Makes what JSON shows when nothing was sent, if it shows anything. */
   readonly absent: (() => unknown) | undefined;
-  /** The items of a list so far. The kept array is made at the end, once and without spare room. */
-  readonly items: unknown[] | undefined;
-  count: number;
 }
 
 /** A message with more sets of keys than this has no usual ones: the rest of its objects are built key by key. */
@@ -79,7 +81,7 @@ export function compile(message: string, fields: AnyFields): Plan {
       const { name, number, many, pointer, always } = line;
       if (name === "-") {
         const inline = place(line.type);
-        if (inline.length > 0) placed[number] = { ...embedded, inline };
+        if (inline.length > 0) placed[number] = embedded(inline);
         continue;
       }
       const inner = wanted.get(name);
@@ -91,8 +93,6 @@ export function compile(message: string, fields: AnyFields): Plan {
       slots[slot] = {
         key: name,
         absent: !always ? undefined : pointer || many !== "one" ? none : (zero ?? none),
-        items: many === "list" ? [] : undefined,
-        count: 0,
       };
       placed[number] = {
         many,
@@ -102,6 +102,8 @@ export function compile(message: string, fields: AnyFields): Plan {
         drops: many !== "one" ? "nothing" : !pointer && !always ? "zero" : whole ? "nothing" : "null",
         inline: [],
         without: name === "annotations" && !whole ? lastApplied : undefined,
+        items: [],
+        sharing: { asked: 0, found: 0 },
       };
     }
     // Without holes, so that a number that is not wanted is an element like any other.
@@ -144,15 +146,19 @@ function flatNames(message: string): string[] {
   return linesOf(message).flatMap(({ name, type }) => (name === "-" ? flatNames(type) : [name]));
 }
 
-const embedded: Field = {
-  many: "inline",
-  read: () => undefined,
-  isVarint: false,
-  slot: -1,
-  drops: "nothing",
-  inline: [],
-  without: undefined,
-};
+function embedded(inline: FieldsByNumber): Field {
+  return {
+    many: "inline",
+    read: () => undefined,
+    isVarint: false,
+    slot: -1,
+    drops: "nothing",
+    inline,
+    without: undefined,
+    items: [],
+    sharing: { asked: 0, found: 0 },
+  };
+}
 
 /** How a value of one type is read. */
 interface Form {
@@ -178,13 +184,18 @@ const forms: Readonly<Record<string, Form>> = {
 function formOf({ name, many, type }: Line, fields: AnyFields): Form {
   const form = forms[type];
   const item = isItems(fields) && many === "list" ? fields[0] : fields;
-  if (item !== true && (form !== undefined || many === "map" || isItems(item) || (many === "list") !== isItems(fields))) {
+  if (
+    item !== true &&
+    (form !== undefined || many === "map" || isItems(item) || (many === "list") !== isItems(fields))
+  ) {
     throw new Error(`The projection of ${name} does not have the form of the field`);
   }
+  if (form?.isVarint === true && many === "map") throw new Error(`${name} is a map of numbers, which is not read yet`);
   if (form !== undefined) return form;
   const plan = compile(type, item);
+  const sharing = { asked: 0, found: 0 };
   return {
-    read: (cursor, end) => readObject(plan, cursor, end),
+    read: (cursor, end) => readSharedObject(plan, sharing, cursor, end),
     isVarint: false,
     zero: () => {
       start(plan);
@@ -208,13 +219,29 @@ export function readObject(plan: Plan, cursor: Cursor, end: number): Record<stri
   return finish(plan);
 }
 
-function start({ values, slots }: Plan): void {
+/** The same for a part of an object, which may have been read before. */
+function readSharedObject(plan: Plan, sharing: Sharing, cursor: Cursor, end: number): unknown {
+  const start = cursor.at;
+  if (!isWorthAsking(sharing, end - start)) return readObject(plan, cursor, end);
+  const place = placeOf(cursor.bytes, start, end);
+  const known = sharedValue(sharing, place, cursor.bytes, start, end);
+  if (known !== undefined) {
+    cursor.at = end;
+    return known;
+  }
+  const object = readObject(plan, cursor, end);
+  share(sharing, place, cursor.bytes, start, end, object);
+  return object;
+}
+
+function start({ values }: Plan): void {
   values.fill(undefined);
-  for (const slot of slots) slot.count = 0;
 }
 
 function readFields(plan: Plan, fields: FieldsByNumber, cursor: Cursor, end: number): void {
+  const { values } = plan;
   while (cursor.at < end) {
+    const before = cursor.at;
     const tag = readTag(cursor, end);
     const number = tag >>> 3;
     const field = number < fields.length ? fields[number] : undefined;
@@ -223,58 +250,120 @@ function readFields(plan: Plan, fields: FieldsByNumber, cursor: Cursor, end: num
       continue;
     }
     const wire = tag & 7;
-    if (wire === 0 && field.isVarint) {
-      store(plan, field, field.read(cursor, end));
-      continue;
-    }
-    if (wire !== 2) throw new Malformed(`field ${number} has wire type ${wire}`);
-    const stop = readLength(cursor, end);
-    if (field.many === "inline") {
-      readFields(plan, field.inline, cursor, stop);
-    } else if (field.many === "map") {
-      readEntry(plan, field, cursor, stop);
-    } else if (!field.isVarint) {
-      store(plan, field, field.read(cursor, stop));
-    } else if (field.many === "list") {
-      // Numbers may come packed; Kubernetes sends them one by one.
-      while (cursor.at < stop) store(plan, field, field.read(cursor, stop));
+    if (field.isVarint && field.many !== "map") {
+      readNumbers(values, field, wire, cursor, end);
+    } else if (wire !== 2) {
+      throw new Malformed(`field ${number} has wire type ${wire}`);
+    } else if (field.many === "one") {
+      values[field.slot] = unlessDropped(field.drops, field.read(cursor, readLength(cursor, end)));
+    } else if (field.many === "inline") {
+      readFields(plan, field.inline, cursor, readLength(cursor, end));
     } else {
-      throw new Malformed(`field ${number} is not a number`);
+      cursor.at = before;
+      readRun(values, field, tag, cursor, end);
     }
   }
 }
 
-function store({ values, slots }: Plan, { many, slot, drops }: Field, value: unknown): void {
-  if (many === "list") {
-    const list = slots[slot];
-    if (list?.items !== undefined) list.items[list.count++] = value;
-  } else if (drops === "zero") {
-    values[slot] = value === "" || value === 0 || value === false || value === null ? undefined : value;
+function unlessDropped(drops: Field["drops"], value: unknown): unknown {
+  if (drops === "nothing") return value;
+  if (value === null) return undefined;
+  return drops === "zero" && (value === "" || value === 0 || value === false) ? undefined : value;
+}
+
+/** A number, or numbers: one by one, as Kubernetes sends them, or packed into one value. */
+function readNumbers(values: unknown[], field: Field, wire: number, cursor: Cursor, end: number): void {
+  const { many, slot, drops, read } = field;
+  if (wire === 0 && many === "one") {
+    values[slot] = unlessDropped(drops, read(cursor, end));
+  } else if (many === "list" && (wire === 0 || wire === 2)) {
+    const stop = wire === 0 ? undefined : readLength(cursor, end);
+    const list = listIn(values, slot);
+    if (stop === undefined) list.push(read(cursor, end));
+    else while (cursor.at < stop) list.push(read(cursor, stop));
+    values[slot] = list;
   } else {
-    values[slot] = drops === "null" && value === null ? undefined : value;
+    throw new Malformed(`a number has wire type ${wire}`);
   }
 }
 
-/** An entry of a map is a message: field 1 is the key, field 2 the value. */
-function readEntry({ values }: Plan, { read, slot, without }: Field, cursor: Cursor, end: number): void {
-  let key = "";
-  let value: unknown;
-  while (cursor.at < end) {
-    const tag = readTag(cursor, end);
-    if (tag === 10) {
-      key = readText(cursor, readLength(cursor, end));
-    } else if (tag === 18) {
-      const stop = readLength(cursor, end);
-      // The key comes first. If it did not, the value would be read in vain, but still be left behind.
-      if (key === without) cursor.at = stop;
-      else value = read(cursor, stop);
-    } else {
-      skipValue(tag, cursor, end);
-    }
+/** The items or entries of one field, which stand in a row from the cursor on. */
+function readRun(values: unknown[], field: Field, tag: number, cursor: Cursor, end: number): void {
+  const { slot, sharing } = field;
+  const start = cursor.at;
+  const runEnd = endOfRun(tag, cursor, end);
+  const isAsked = values[slot] === undefined && isWorthAsking(sharing, runEnd - start);
+  const place = isAsked ? placeOf(cursor.bytes, start, runEnd) : 0;
+  const known = isAsked ? sharedValue(sharing, place, cursor.bytes, start, runEnd) : undefined;
+  if (known !== undefined) {
+    values[slot] = known;
+    cursor.at = runEnd;
+    return;
   }
-  // What `values` holds in a slot of a map was made here.
-  const map = (values[slot] ??= {}) as Record<string, unknown>;
-  if (key !== without) setKey(map, key, value);
+  const value =
+    field.many === "map" ? readEntries(values, field, cursor, runEnd) : readItems(values, field, cursor, runEnd);
+  values[slot] = value;
+  if (isAsked) share(sharing, place, cursor.bytes, start, runEnd, value);
+}
+
+/** Where the row of fields with this tag ends. Leaves the cursor where it is. */
+function endOfRun(tag: number, cursor: Cursor, end: number): number {
+  const start = cursor.at;
+  let runEnd = start;
+  while (cursor.at < end && readTag(cursor, end) === tag) {
+    runEnd = readLength(cursor, end);
+    cursor.at = runEnd;
+  }
+  cursor.at = start;
+  return runEnd;
+}
+
+function readItems(values: unknown[], { read, slot, items }: Field, cursor: Cursor, runEnd: number): unknown[] {
+  let count = 0;
+  while (cursor.at < runEnd) {
+    readTag(cursor, runEnd);
+    items[count++] = read(cursor, readLength(cursor, runEnd));
+  }
+  const list = items.slice(0, count);
+  return values[slot] === undefined ? list : [...listIn(values, slot), ...list];
+}
+
+/** A copy of the items that came before: they may be shared. */
+function listIn(values: readonly unknown[], slot: number): unknown[] {
+  const items = values[slot];
+  return Array.isArray(items) ? [...items] : [];
+}
+
+/** Entries of a map are messages: field 1 is the key, field 2 the value. */
+function readEntries(
+  values: unknown[],
+  { read, slot, without }: Field,
+  cursor: Cursor,
+  runEnd: number,
+): Record<string, unknown> {
+  // A copy, as above.
+  const map: Record<string, unknown> = { ...Object(values[slot]) };
+  while (cursor.at < runEnd) {
+    readTag(cursor, runEnd);
+    const end = readLength(cursor, runEnd);
+    let key = "";
+    let value: unknown;
+    while (cursor.at < end) {
+      const tag = readTag(cursor, end);
+      if (tag === 10) {
+        key = readText(cursor, readLength(cursor, end));
+      } else if (tag === 18) {
+        const stop = readLength(cursor, end);
+        // The key comes first. If it did not, the value would be read in vain, but still be left behind.
+        if (key === without) cursor.at = stop;
+        else value = read(cursor, stop);
+      } else {
+        skipValue(tag, cursor, end);
+      }
+    }
+    if (key !== without) setKey(map, key, value);
+  }
+  return map;
 }
 
 /** Sets `key` as JSON.parse does: `__proto__` is a key like any other. */
@@ -289,17 +378,17 @@ function setKey(map: Record<string, unknown>, key: string, value: unknown): void
 function finish({ slots, values, layouts }: Plan): Record<string, unknown> {
   let set = 0;
   let bit = 1;
-  for (const [index, slot] of slots.entries()) {
-    let value = values[index];
-    if (slot.count > 0 && slot.items !== undefined) value = slot.items.slice(0, slot.count);
-    if (value === undefined && slot.absent !== undefined) value = slot.absent();
-    values[index] = value;
-    if (value !== undefined) set += bit;
+  // By index: this and the next loop run for every object that is kept.
+  for (let index = 0; index < slots.length; index++) {
+    if (values[index] === undefined) values[index] = slots[index]?.absent?.();
+    if (values[index] !== undefined) set += bit;
     bit *= 2;
   }
-  const object = slots.length > maxSlotsOfLayout ? {} : { ...layoutOf(slots, values, layouts, set) };
-  for (const [index, { key }] of slots.entries()) {
-    if (values[index] !== undefined) object[key] = values[index];
+  const object: Record<string, unknown> =
+    slots.length > maxSlotsOfLayout ? {} : { ...layoutOf(slots, values, layouts, set) };
+  for (let index = 0; index < slots.length; index++) {
+    const slot = slots[index];
+    if (slot !== undefined && values[index] !== undefined) object[slot.key] = values[index];
   }
   return object;
 }
@@ -371,7 +460,7 @@ export function readInteger(cursor: Cursor, end: number): number {
 }
 
 function readText(cursor: Cursor, end: number): string {
-  const text = cursor.bytes.toString("utf8", cursor.at, end);
+  const text = sharedText(cursor.bytes, cursor.at, end);
   cursor.at = end;
   return text;
 }

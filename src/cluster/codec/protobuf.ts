@@ -28,6 +28,7 @@ import {
   readTag,
   skipValue,
 } from "./protobuf-object.ts";
+import { forgetShared } from "./protobuf-shared.ts";
 import { roots } from "./schema.generated.ts";
 
 /** The kinds whose form on the wire is known here. */
@@ -43,11 +44,15 @@ export const protobufCodec: ListCodec = {
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       const place = source.passed + source.cursor.at;
-      throw new Fault(`Cannot read the list of ${resourceName(kindDefinition(kind))}: ${error.message} (at byte ${place})`, {
-        next: "Try again; if it comes back, look at what stands between here and the API server: a proxy may cut or change its answers",
-        cause: error,
-      });
+      throw new Fault(
+        `Cannot read the list of ${resourceName(kindDefinition(kind))}: ${error.message} (at byte ${place})`,
+        {
+          next: "Try again; if it comes back, look at what stands between here and the API server: a proxy may cut or change its answers",
+          cause: error,
+        },
+      );
     } finally {
+      forgetShared();
       await source.body.return?.();
     }
   },
@@ -127,7 +132,7 @@ async function readAnswer<K extends KindName>(
       if (end > cursor.at) throw new Malformed("the list in it is encoded once more");
       cursor.at = end;
     } else {
-      await skip(source, tag, Number.POSITIVE_INFINITY);
+      await skip(source, tag);
     }
   }
   if (head === undefined) throw new Malformed("there is no list in it");
@@ -158,9 +163,11 @@ async function readList<K extends KindName>(
   onHead: ((head: ListHead) => void) | undefined,
 ): Promise<ListHead> {
   const { cursor } = source;
+  if (length < 0) throw new Malformed(`it says that the list has ${length} bytes`);
   const listEnd = source.passed + cursor.at + length;
   const { plan, complete } = readerOf(kind);
-  let head: ListHead = {};
+  let head: ListHead | undefined;
+  let items = 0;
   while (source.passed + cursor.at < listEnd) {
     // Asked only when needed: an `await` per item would cost more than reading it.
     if (source.filled - cursor.at < headBytes) await fill(source, headBytes);
@@ -170,17 +177,19 @@ async function readList<K extends KindName>(
       const itemBytes = readInteger(cursor, source.filled);
       checkLength(source, itemBytes, listEnd);
       if (source.filled - cursor.at < itemBytes) await fillMessage(source, itemBytes);
+      items += 1;
       const object = complete(readObject(plan, cursor, cursor.at + itemBytes));
       if (object !== undefined) onItem(object);
-    } else if (tag === tagInList.head) {
+    } else if (tag === tagInList.head && head === undefined && items === 0) {
       const end = await readMessage(source, listEnd);
       head = headOf(readObject(headPlan, cursor, end));
       onHead?.(head);
     } else {
-      await skip(source, tag, listEnd);
+      // Lists have no other fields. To pass it by could be to pass by an item.
+      throw new Malformed("the list holds something that is neither its metadata nor an item");
     }
   }
-  return head;
+  return head ?? {};
 }
 
 function headOf({ continue: token, resourceVersion: version }: Readonly<Record<string, unknown>>): ListHead {
@@ -210,7 +219,7 @@ function readerOf<K extends KindName>(kind: K): ItemReader<K> {
   return {
     plan,
     // The plan was compiled from the fields that `KubeObject<K>` is computed from.
-    complete: (object) => (hasName(object["metadata"]) ? (object as KubeObject<K>) : undefined),
+    complete: (object) => (hasName(object["metadata"]) ? object : undefined),
   };
 }
 
@@ -254,8 +263,8 @@ async function fillMessage(source: Source, length: number): Promise<void> {
   if (source.filled - source.cursor.at < length) throw new Malformed(cut);
 }
 
-/** Passes by the value of a field that a newer server may have. */
-async function skip(source: Source, tag: number, outerEnd: number): Promise<void> {
-  if ((tag & 7) === 2) source.cursor.at = await readMessage(source, outerEnd);
-  else skipValue(tag, source.cursor, Math.min(source.filled, outerEnd - source.passed));
+/** Passes by the value of a field that is not needed. */
+async function skip(source: Source, tag: number): Promise<void> {
+  if ((tag & 7) === 2) source.cursor.at = await readMessage(source, Number.POSITIVE_INFINITY);
+  else skipValue(tag, source.cursor, source.filled);
 }

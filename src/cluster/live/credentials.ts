@@ -1,6 +1,6 @@
 /**
  * What a request needs to be let in: headers, and what TLS is set up with. client-node's KubeConfig turns a kubeconfig
- * entry into these, OIDC refresh included; what it does not do is supplied here or refused. Credentials are made once
+ * entry into these; what it does not do (exec-plugin.ts, oidc.ts, impersonation) is supplied or refused. Credentials are made once
  * per context and again when they expire or the server does not take them any more: an exec plugin may open a browser.
  */
 import { X509Certificate } from "node:crypto";
@@ -11,6 +11,7 @@ import { Fault, messageOf } from "../../fault.ts";
 import { type ExecOptions, runExecPlugin } from "./exec-plugin.ts";
 import { codeOf } from "./failure.ts";
 import { type Entry, entryIn, type Target, textIn } from "./kubeconfig.ts";
+import { oidcTokens, tokenExpiry } from "./oidc.ts";
 
 /** How TLS to the API server is set up. */
 export interface TlsSettings {
@@ -52,11 +53,14 @@ export function credentialSource(target: Target, proxyUrl: string | undefined, o
   const exec = textIn(user, "token") === undefined ? entryIn(user, "exec") : undefined;
   const isRenewable =
     exec !== undefined || tokenFileOf(user) !== undefined || entryIn(user, "auth-provider") !== undefined;
+  const provider = entryIn(user, "auth-provider");
+  const isOidc = provider !== undefined && textIn(provider, "name") === "oidc" && textIn(user, "token") === undefined;
+  const oidc = isOidc ? oidcTokens(target, options) : undefined;
   let made: Promise<Credentials> | undefined;
   let madeAt = 0;
 
   const make = async (): Promise<Credentials> => {
-    const base = await fromClientNode(target, proxyUrl, isRenewable);
+    const base = await fromClientNode(target, proxyUrl, isRenewable, await oidc?.());
     if (exec === undefined) return base;
     const { token, certificate, expiresAt } = await runExecPlugin(target, exec, options);
     return {
@@ -105,7 +109,9 @@ function checkSupported({ user, userName, cluster, clusterName, origin }: Target
     cluster["insecure-skip-tls-verify"] === true &&
     (textIn(cluster, "certificate-authority") ?? textIn(cluster, "certificate-authority-data")) !== undefined
   ) {
-    throw new Fault(`Cluster "${clusterName}" sets both insecure-skip-tls-verify and a certificate authority`, { next });
+    throw new Fault(`Cluster "${clusterName}" sets both insecure-skip-tls-verify and a certificate authority`, {
+      next,
+    });
   }
   if (entryIn(user, "exec") !== undefined && entryIn(user, "auth-provider") !== undefined) {
     throw new Fault(`User "${userName}" sets both exec and auth-provider`, { next });
@@ -117,9 +123,12 @@ function checkSupported({ user, userName, cluster, clusterName, origin }: Target
   const hasCertificate = (textIn(user, "client-certificate") ?? textIn(user, "client-certificate-data")) !== undefined;
   const hasKey = (textIn(user, "client-key") ?? textIn(user, "client-key-data")) !== undefined;
   if (hasCertificate !== hasKey) {
-    throw new Fault(`User "${userName}" has a client ${hasKey ? "key without its certificate" : "certificate without its key"}`, {
-      next,
-    });
+    throw new Fault(
+      `User "${userName}" has a client ${hasKey ? "key without its certificate" : "certificate without its key"}`,
+      {
+        next,
+      },
+    );
   }
   const provider = entryIn(user, "auth-provider");
   const name = provider === undefined ? undefined : textIn(provider, "name");
@@ -134,37 +143,39 @@ function tokenFileOf(user: Entry): string | undefined {
   return textIn(user, "tokenFile") ?? textIn(user, "token-file");
 }
 
-/** KubeConfig objects hold a refreshed OIDC token, so one is kept per target. */
-const loaded = new WeakMap<Target, { applyToHTTPSOptions(options: RequestOptions): Promise<void> }>();
-
-async function fromClientNode(target: Target, proxyUrl: string | undefined, isRenewable: boolean): Promise<Credentials> {
+/** `idToken`: the token of an OIDC user, already renewed. */
+async function fromClientNode(
+  target: Target,
+  proxyUrl: string | undefined,
+  isRenewable: boolean,
+  idToken: string | undefined,
+): Promise<Credentials> {
   const { user, userName, cluster, clusterName, context, server } = target;
   const tokenFile = tokenFileOf(user);
   const isPlain = server.startsWith("http://");
-  let config = tokenFile === undefined ? loaded.get(target) : undefined;
-  if (config === undefined) {
-    const { KubeConfig } = await import("./client-node.ts");
-    const kubeConfig = new KubeConfig();
-    const text = JSON.stringify({
+  const { KubeConfig } = await import("./client-node.ts");
+  const config = new KubeConfig();
+  const { "proxy-url": _ownProxy, ...ownCluster } = dataFirst(cluster, [
+    ["certificate-authority", "certificate-authority-data"],
+  ]);
+  config.loadFromString(
+    JSON.stringify({
       clusters: [
         {
           name: clusterName,
           cluster: {
             // client-node refuses plain HTTP otherwise; there is no certificate to verify.
-            ...(isPlain ? { "insecure-skip-tls-verify": true } : dataFirst(cluster, [["certificate-authority", "certificate-authority-data"]])),
+            ...(isPlain ? { "insecure-skip-tls-verify": true } : ownCluster),
             server,
             ...(proxyUrl?.startsWith("socks") === true && { "proxy-url": proxyUrl }),
           },
         },
       ],
-      users: [{ name: userName, user: userForClientNode(user, tokenFile) }],
+      users: [{ name: userName, user: userForClientNode(user, tokenFile, idToken) }],
       contexts: [{ name: context, context: { cluster: clusterName, user: userName } }],
       "current-context": context,
-    });
-    kubeConfig.loadFromString(text);
-    loaded.set(target, kubeConfig);
-    config = kubeConfig;
-  }
+    }),
+  );
 
   const options: RequestOptions = {};
   try {
@@ -185,29 +196,36 @@ async function fromClientNode(target: Target, proxyUrl: string | undefined, isRe
   if (typeof options.auth === "string" && headers["authorization"] === undefined) {
     headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
   }
-  if (entryIn(user, "auth-provider") !== undefined && headers["authorization"] === undefined) {
-    throw new Fault(`The login of user "${userName}" of context "${context}" has expired and cannot be renewed`, {
-      next: "Log in again with your identity provider's command",
-    });
-  }
   const { agent } = options;
   return {
     headers: { ...headers, ...impersonationOf(user) },
     tls: tlsOf(target, options),
     agent: typeof agent === "object" ? agent : undefined,
-    expiresAt: isRenewable ? (tokenFile === undefined ? tokenExpiry(headers["authorization"]) : Date.now() + tokenFileMs) : undefined,
+    expiresAt: isRenewable
+      ? tokenFile === undefined
+        ? bearerExpiry(headers["authorization"])
+        : Date.now() + tokenFileMs
+      : undefined,
   };
 }
 
 /** What client-node reads of a user, with `exec` left to our own runner and a token file where it looks for one. */
-function userForClientNode(user: Entry, tokenFile: string | undefined): Entry {
-  const { exec: _exec, tokenFile: _file, "token-file": _oldFile, token, ...rest } = dataFirst(user, [
+function userForClientNode(user: Entry, tokenFile: string | undefined, idToken: string | undefined): Entry {
+  const {
+    exec: _exec,
+    tokenFile: _file,
+    "token-file": _oldFile,
+    token: _token,
+    "auth-provider": provider,
+    ...rest
+  } = dataFirst(user, [
     ["client-certificate", "client-certificate-data"],
     ["client-key", "client-key-data"],
   ]);
   // A token file wins over a token, as in client-go.
   if (tokenFile !== undefined) return { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } };
-  return { ...rest, ...(token !== undefined && { token: String(token) }) };
+  const token = idToken ?? textIn(user, "token");
+  return token === undefined ? { ...rest, "auth-provider": provider } : { ...rest, token };
 }
 
 /** In a kubeconfig `…-data` overrides the file; client-node reads the file first. */
@@ -224,15 +242,15 @@ function impersonationOf(user: Entry): Record<string, string | readonly string[]
   if (groups.length > 0) headers["impersonate-group"] = groups;
   if (uid !== undefined) headers["impersonate-uid"] = uid;
   for (const [name, values] of Object.entries(entryIn(user, "as-user-extra") ?? {})) {
-    if (Array.isArray(values)) headers[`impersonate-extra-${encodeURIComponent(name.toLowerCase())}`] = values.map(String);
+    if (Array.isArray(values))
+      headers[`impersonate-extra-${encodeURIComponent(name.toLowerCase())}`] = values.map(String);
   }
   return headers;
 }
 
-function tlsOf({ cluster, clusterName, user, userName, origin, server }: Target, options: RequestOptions): TlsSettings {
+function tlsOf({ cluster, clusterName, userName, origin, server }: Target, options: RequestOptions): TlsSettings {
   if (server.startsWith("http://")) return { rejectUnauthorized: false };
   const { ca, cert, key } = options;
-  const isPem = (value: unknown): value is Buffer => Buffer.isBuffer(value) && value.includes("-----BEGIN ");
   const check = (value: unknown, what: string, owner: string): void => {
     if (value !== undefined && value !== null && !isPem(value)) {
       throw new Fault(`The ${what} of ${owner} is not PEM text`, { next: `Fetch the kubeconfig again: ${origin}` });
@@ -244,7 +262,11 @@ function tlsOf({ cluster, clusterName, user, userName, origin, server }: Target,
   const servername = textIn(cluster, "tls-server-name");
   const isVerified = cluster["insecure-skip-tls-verify"] !== true;
   // Without an authority of its own kubectl trusts the machine's; Node alone would trust only the list that it brings.
-  const authorities = isPem(ca) ? ca : isVerified ? [...getCACertificates("default"), ...getCACertificates("system")] : undefined;
+  const authorities = isPem(ca)
+    ? ca
+    : isVerified
+      ? [...getCACertificates("default"), ...getCACertificates("system")]
+      : undefined;
   return {
     ...(authorities !== undefined && { ca: authorities }),
     ...(isPem(cert) && isPem(key) && { cert, key }),
@@ -253,13 +275,17 @@ function tlsOf({ cluster, clusterName, user, userName, origin, server }: Target,
   };
 }
 
+function isPem(value: unknown): value is Buffer {
+  return Buffer.isBuffer(value) && value.includes("-----BEGIN ");
+}
+
 function pathIn(error: unknown): string {
   return error instanceof Error && "path" in error ? String(error.path) : "it names";
 }
 
 function expiryHint({ userName }: Target, { headers, tls }: Credentials): string | undefined {
   const now = Date.now();
-  const token = tokenExpiry(headers["authorization"]);
+  const token = bearerExpiry(headers["authorization"]);
   if (token !== undefined && token < now) return `the token of user "${userName}" expired on ${day(token)}`;
   if (tls.cert === undefined) return undefined;
   try {
@@ -270,17 +296,11 @@ function expiryHint({ userName }: Target, { headers, tls }: Credentials): string
   }
 }
 
-/** `exp` of a bearer token that is a JWT, in milliseconds since the epoch. */
-function tokenExpiry(authorization: string | readonly string[] | undefined): number | undefined {
-  const payload = typeof authorization === "string" ? /^Bearer [^.]+\.([^.]+)\./.exec(authorization)?.[1] : undefined;
-  if (payload === undefined) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-    const seconds = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined;
-    return typeof seconds === "number" ? seconds * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+/** When a bearer token that is a JWT expires, in milliseconds since the epoch. */
+function bearerExpiry(authorization: string | readonly string[] | undefined): number | undefined {
+  return typeof authorization === "string" && authorization.startsWith("Bearer ")
+    ? tokenExpiry(authorization.slice(7))
+    : undefined;
 }
 
 function day(time: number): string {

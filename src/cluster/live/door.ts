@@ -8,7 +8,7 @@ import { Agent, type IncomingHttpHeaders, request as requestHttp1 } from "node:h
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
 import { isIP, type Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream";
+import { PassThrough, pipeline } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { createGunzip } from "node:zlib";
@@ -104,7 +104,9 @@ export function openDoor(options: DoorOptions): Door {
   const limit = pLimit(options.maxConcurrency);
   const url = new URL(target.server);
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const hasOwnAuthority = ["certificate-authority", "certificate-authority-data"].some((key) => target.cluster[key] !== undefined);
+  const hasOwnAuthority = ["certificate-authority", "certificate-authority-data"].some(
+    (key) => target.cluster[key] !== undefined,
+  );
   const destination = { server: target.server, host, proxy: proxy?.host, hasOwnAuthority };
   let clockOffsetMs = 0;
 
@@ -117,7 +119,17 @@ export function openDoor(options: DoorOptions): Door {
     const retired = (): void => {
       if (link?.made === made) link = undefined;
     };
-    const made = openLink({ url, host, proxy, tls, agent, requestTimeoutMs, signal: lifetime.signal, retired, sockets: options.maxConcurrency });
+    const made = openLink({
+      url,
+      host,
+      proxy,
+      tls,
+      agent,
+      requestTimeoutMs,
+      signal: lifetime.signal,
+      retired,
+      sockets: options.maxConcurrency,
+    });
     link = { made, key };
     made.catch(retired);
     return made;
@@ -154,11 +166,19 @@ export function openDoor(options: DoorOptions): Door {
     try {
       const open = await orAbort(linkFor(given), ending.signal);
       const headers = { accept, "accept-encoding": "gzip", "user-agent": userAgent, ...given.headers };
-      const head = await orAbort(open.send(`${url.pathname.replace(/\/$/, "")}${path}`, headers, ending.signal), ending.signal);
+      const head = await orAbort(
+        open.send(`${url.pathname.replace(/\/$/, "")}${path}`, headers, ending.signal),
+        ending.signal,
+      );
       clock.touch();
       const date = Date.parse(head.headers.date ?? "");
       if (!Number.isNaN(date)) clockOffsetMs = date - Date.now();
-      const body = bodyOf(head, clock.touch, ending.signal, (error) => networkFailure(error, destination));
+      const body = bodyOf(
+        head,
+        () => clock.touch(),
+        ending.signal,
+        (error) => networkFailure(error, destination),
+      );
       if (head.status >= 200 && head.status < 300) {
         return await read({ contentType: (head.headers["content-type"] ?? "").toLowerCase(), body });
       }
@@ -202,8 +222,7 @@ export function openDoor(options: DoorOptions): Door {
           used.notTaken += 1;
           continue;
         }
-        const failure = error instanceof Error && error.name === "Fault" ? error : networkFailure(error, destination);
-        if (!(failure instanceof RequestFailure)) throw failure;
+        const failure = networkFailure(error, destination);
         if (failure.status === 401 && !isRenewed) {
           isRenewed = true;
           const renewed = await orAbort(credentials.renew(given), signal);
@@ -261,7 +280,12 @@ class BusyAnswer extends Error {
   failure(waitMs: number | undefined): RequestFailure {
     const { type, next, serverReason } = this.#refusal;
     const wish = waitMs === undefined ? "" : `, and asks to come again in ${seconds(waitMs)}`;
-    return new RequestFailure(`${this.message}${wish}`, { type, next: next ?? "Try again later", serverReason, status: this.status });
+    return new RequestFailure(`${this.message}${wish}`, {
+      type,
+      next: next ?? "Try again later",
+      serverReason,
+      status: this.status,
+    });
   }
 }
 
@@ -298,7 +322,9 @@ function retryAfterMs(header: string | undefined, content: Uint8Array): number |
 function isNotTaken(error: unknown): boolean {
   const code = codeOf(error);
   if (code === "ERR_HTTP2_GOAWAY_SESSION" || code === "ERR_HTTP2_INVALID_SESSION") return true;
-  return code === "ERR_HTTP2_STREAM_ERROR" && error instanceof Error && error.message.includes("NGHTTP2_REFUSED_STREAM");
+  return (
+    code === "ERR_HTTP2_STREAM_ERROR" && error instanceof Error && error.message.includes("NGHTTP2_REFUSED_STREAM")
+  );
 }
 
 async function* bodyOf(
@@ -314,7 +340,9 @@ async function* bodyOf(
   const cut = (error: unknown): RequestFailure => {
     if (signal.aborted && signal.reason instanceof RequestFailure) return signal.reason;
     const failure = explain(error);
-    return failure.type === "cut" ? new RequestFailure("the answer was cut short", { type: "cut", cause: error }) : failure;
+    return failure.type === "cut"
+      ? new RequestFailure("the answer was cut short", { type: "cut", cause: error })
+      : failure;
   };
   let bytes = 0;
   try {
@@ -351,9 +379,15 @@ async function openLink(options: LinkOptions): Promise<Link> {
   return socket.alpnProtocol === "h2" ? sessionLink(options, socket) : poolLink(options, socket);
 }
 
-async function dial({ url, host, proxy, tls, agent, requestTimeoutMs, signal }: LinkOptions, protocols: string[]): Promise<TLSSocket> {
+async function dial(
+  { url, host, proxy, tls, agent, requestTimeoutMs, signal }: LinkOptions,
+  protocols: string[],
+): Promise<TLSSocket> {
   const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(Object.assign(new Error("no connection in time"), { code: "ETIMEDOUT" })), requestTimeoutMs);
+  const timer = setTimeout(
+    () => deadline.abort(Object.assign(new Error("no connection in time"), { code: "ETIMEDOUT" })),
+    requestTimeoutMs,
+  );
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     const socket = await openSocket({ host, port: Number(url.port || 443) }, proxy, agent, either);
@@ -401,16 +435,25 @@ function sessionLink({ url, retired }: LinkOptions, socket: TLSSocket): Link {
     send: (path, headers, signal) =>
       new Promise((resolve, reject) => {
         // Throws when the session has just been closed; the promise turns that into a rejection.
-        const stream: ClientHttp2Stream = session.request({ ":method": "GET", ":path": path, ...mutable(headers) }, { endStream: true });
+        const stream: ClientHttp2Stream = session.request(
+          { ":method": "GET", ":path": path, ...mutable(headers) },
+          { endStream: true },
+        );
         const end = (): void => stream.close(constants.NGHTTP2_CANCEL);
         signal.addEventListener("abort", end, { once: true });
         stream.on("close", () => signal.removeEventListener("abort", end));
         if (signal.aborted) end();
-        const fail = (error?: Error): void => reject(broken ?? error ?? Object.assign(new Error("closed"), { code: "ECONNRESET" }));
+        const fail = (error?: Error): void =>
+          reject(broken ?? error ?? Object.assign(new Error("closed"), { code: "ECONNRESET" }));
         stream.on("error", fail);
         stream.on("close", () => fail());
         stream.on("response", ({ ":status": status = 0, ...head }) =>
-          resolve({ status, headers: head, stream, isWhole: () => !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR }),
+          resolve({
+            status,
+            headers: head,
+            stream,
+            isWhole: () => !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR,
+          }),
         );
       }),
     retire,
@@ -437,11 +480,14 @@ function poolLink(options: LinkOptions, first: Socket | undefined): Link {
     const ready = spare;
     spare = undefined;
     if (ready !== undefined && !ready.destroyed) return ready;
-    open().then(
-      (socket) => callback?.(null, socket),
-      // Node's own agent passes no stream beside an error; the type asks for one.
-      (error: Error) => (callback as ((error: Error) => void) | undefined)?.(error),
-    );
+    void (async () => {
+      try {
+        callback?.(null, await open());
+      } catch (error) {
+        // The type asks for a stream beside the error; Node looks at it only when there is none.
+        callback?.(asError(error), new PassThrough());
+      }
+    })();
     return undefined;
   };
   const extra: Headers = proxy !== undefined && isWholeAddress ? proxyAuthorization(proxy) : {};
@@ -462,7 +508,12 @@ function poolLink(options: LinkOptions, first: Socket | undefined): Link {
         if (signal.aborted) end();
         asked.on("error", reject);
         asked.on("response", (answer) =>
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, stream: answer, isWhole: () => answer.complete }),
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: answer.headers,
+            stream: answer,
+            isWhole: () => answer.complete,
+          }),
         );
         asked.end();
       }),
@@ -475,9 +526,15 @@ function poolLink(options: LinkOptions, first: Socket | undefined): Link {
   };
 }
 
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 /** Node's types ask for arrays that may be written to. */
 function mutable(headers: Headers): Record<string, string | string[]> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : [...value]]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : [...value]]),
+  );
 }
 
 /** Calls `onSilence` when `touch` was not called for so long. */

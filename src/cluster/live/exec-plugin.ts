@@ -39,9 +39,12 @@ export async function runExecPlugin(target: Target, exec: Entry, options: ExecOp
   }
   const apiVersion = textIn(exec, "apiVersion") ?? "";
   if (!knownVersions.includes(apiVersion)) {
-    throw new Fault(`${what}: its apiVersion ${apiVersion === "" ? "is missing" : `"${apiVersion}" is not supported`}`, {
-      next: `Update the plugin and set apiVersion: ${knownVersions[0]} in ${target.origin}`,
-    });
+    throw new Fault(
+      `${what}: its apiVersion ${apiVersion === "" ? "is missing" : `"${apiVersion}" is not supported`}`,
+      {
+        next: `Update the plugin and set apiVersion: ${knownVersions[0]} in ${target.origin}`,
+      },
+    );
   }
   const mode = textIn(exec, "interactiveMode") ?? "IfAvailable";
   if (mode === "Always" && !options.isInteractive) {
@@ -50,7 +53,11 @@ export async function runExecPlugin(target: Target, exec: Entry, options: ExecOp
     });
   }
   const isInteractive = options.isInteractive && mode !== "Never";
-  const info = { apiVersion, kind: "ExecCredential", spec: { interactive: isInteractive, ...clusterInfo(target, exec) } };
+  const info = {
+    apiVersion,
+    kind: "ExecCredential",
+    spec: { interactive: isInteractive, ...clusterInfo(target, exec) },
+  };
   const args = Array.isArray(exec["args"]) ? exec["args"].map(String) : [];
   const env = { ...options.env, ...environmentOf(exec), KUBERNETES_EXEC_INFO: JSON.stringify(info) };
   const result = await run(command, args, env, isInteractive, options);
@@ -164,9 +171,12 @@ function credentialOf(output: string, apiVersion: string, what: string): ExecCre
     throw new Fault(`${what}: its answer is not an ExecCredential with a status`, { next: "Update the plugin" });
   }
   if (answer["apiVersion"] !== apiVersion) {
-    throw new Fault(`${what}: it answers with apiVersion "${textIn(answer, "apiVersion") ?? ""}" instead of "${apiVersion}"`, {
-      next: "Set exec.apiVersion in the kubeconfig to what the plugin speaks, or update the plugin",
-    });
+    throw new Fault(
+      `${what}: it answers with apiVersion "${textIn(answer, "apiVersion") ?? ""}" instead of "${apiVersion}"`,
+      {
+        next: "Set exec.apiVersion in the kubeconfig to what the plugin speaks, or update the plugin",
+      },
+    );
   }
   const token = textIn(status, "token");
   const cert = textIn(status, "clientCertificateData");

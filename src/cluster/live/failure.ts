@@ -150,7 +150,10 @@ export function refusal(status: number, body: Uint8Array, credentialHint: string
     case 410:
       return new RequestFailure("the list changed for so long that its next page expired", options);
     case 429:
-      return new RequestFailure("the server is too busy (429)", { ...options, next: "Try again, with a lower --max-concurrency" });
+      return new RequestFailure("the server is too busy (429)", {
+        ...options,
+        next: "Try again, with a lower --max-concurrency",
+      });
     default:
       break;
   }
@@ -162,7 +165,9 @@ export function refusal(status: number, body: Uint8Array, credentialHint: string
   }
   const message = told?.message || page;
   return new RequestFailure(
-    message === "" ? `the server answered with status ${status}` : `the server answered with status ${status}: ${message}`,
+    message === ""
+      ? `the server answered with status ${status}`
+      : `the server answered with status ${status}: ${message}`,
     options,
   );
 }
@@ -229,7 +234,7 @@ export function networkFailure(error: unknown, destination: Destination): Reques
       });
     case "CERT_HAS_EXPIRED":
       return unreachable(
-        `the server's certificate has expired${expiryOf(error)}`,
+        "the server's certificate has expired",
         "Renew the API server's certificate (`kubeadm certs check-expiration` on a kubeadm cluster), and check the clock of this machine",
       );
     case "CERT_NOT_YET_VALID":
@@ -281,20 +286,19 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 function nameIn(error: unknown): string | undefined {
-  return error instanceof Error && "hostname" in error && typeof error.hostname === "string" ? error.hostname : undefined;
-}
-
-function expiryOf(error: unknown): string {
-  const certificate = error instanceof Error && "cert" in error ? error.cert : undefined;
-  const validTo = isRecord(certificate) ? certificate["valid_to"] : undefined;
-  return typeof validTo === "string" ? ` on ${new Date(validTo).toISOString().slice(0, 10)}` : "";
+  return error instanceof Error && "hostname" in error && typeof error.hostname === "string"
+    ? error.hostname
+    : undefined;
 }
 
 function namesIn(error: unknown): string {
   const certificate = error instanceof Error && "cert" in error ? error.cert : undefined;
   const names = isRecord(certificate) ? certificate["subjectaltname"] : undefined;
   if (typeof names !== "string") return "";
-  return `, but for ${names.split(", ").map((name) => name.replace(/^(DNS|IP Address):/, "")).join(", ")}`;
+  return `, but for ${names
+    .split(", ")
+    .map((name) => name.replace(/^(DNS|IP Address):/, ""))
+    .join(", ")}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

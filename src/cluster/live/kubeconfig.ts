@@ -96,7 +96,9 @@ export function findTarget(options: KubeconfigOptions): Target {
   const names = [...config.contexts.keys()].sort(compareText);
   const name = options.context ?? config.currentContext;
   if (names.length === 0) {
-    throw new Fault(`There is no context in ${origin}`, { next: "Make one with `kubectl config set-context`, or give another --kubeconfig" });
+    throw new Fault(`There is no context in ${origin}`, {
+      next: "Make one with `kubectl config set-context`, or give another --kubeconfig",
+    });
   }
   if (name === undefined) {
     throw new Fault(`No current context is set in ${origin}`, {
@@ -106,16 +108,22 @@ export function findTarget(options: KubeconfigOptions): Target {
   const context = config.contexts.get(name);
   if (context === undefined) {
     const isChosen = options.context !== undefined;
-    throw new Fault(isChosen ? `No context "${name}" in ${origin}` : `The current context "${name}" is missing in ${origin}`, {
-      next: `Choose one with --context: ${some(nearestFirst(name, names))}`,
-      usage: isChosen,
-    });
+    throw new Fault(
+      isChosen ? `No context "${name}" in ${origin}` : `The current context "${name}" is missing in ${origin}`,
+      {
+        next: `Choose one with --context: ${some(nearestFirst(name, names))}`,
+        usage: isChosen,
+      },
+    );
   }
   const clusterName = textIn(context, "cluster");
   const cluster = clusterName === undefined ? undefined : config.clusters.get(clusterName);
   if (clusterName === undefined || cluster === undefined) {
-    const what = clusterName === undefined ? "names no cluster" : `names the cluster "${clusterName}", which is missing`;
-    throw new Fault(`Context "${name}" ${what} in ${origin}`, { next: "Fetch the kubeconfig again, or `kubectl config set-cluster`" });
+    const what =
+      clusterName === undefined ? "names no cluster" : `names the cluster "${clusterName}", which is missing`;
+    throw new Fault(`Context "${name}" ${what} in ${origin}`, {
+      next: "Fetch the kubeconfig again, or `kubectl config set-cluster`",
+    });
   }
   const userName = textIn(context, "user");
   const user = userName === undefined ? {} : config.users.get(userName);
@@ -178,7 +186,8 @@ function loadConfig(options: KubeconfigOptions): Config {
   const paths = [...new Set((env["KUBECONFIG"] ?? "").split(delimiter).filter((path) => path !== ""))];
   if (paths.length > 0) {
     const files = paths.map(readConfigFile).filter((file) => file !== undefined);
-    const origin = paths.length === 1 ? `kubeconfig ${paths[0] ?? ""}` : `the files of KUBECONFIG (${paths.join(", ")})`;
+    const origin =
+      paths.length === 1 ? `kubeconfig ${paths[0] ?? ""}` : `the files of KUBECONFIG (${paths.join(", ")})`;
     if (files.length === 0) {
       throw new Fault(`KUBECONFIG names ${paths.join(" and ")}, but no such file exists`, {
         next: "Correct or unset KUBECONFIG, or give --kubeconfig FILE",
@@ -214,8 +223,16 @@ function readConfigFile(path: string): ConfigFile | undefined {
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    const why = code === "EACCES" || code === "EPERM" ? "permission denied" : code === "EISDIR" ? "it is a folder" : messageOf(error);
-    throw new Fault(`Cannot read kubeconfig ${path}: ${why}`, { cause: error, next: "Check the file and its permissions" });
+    const why =
+      code === "EACCES" || code === "EPERM"
+        ? "permission denied"
+        : code === "EISDIR"
+          ? "it is a folder"
+          : messageOf(error);
+    throw new Fault(`Cannot read kubeconfig ${path}: ${why}`, {
+      cause: error,
+      next: "Check the file and its permissions",
+    });
   }
   let content: unknown;
   try {
@@ -224,15 +241,21 @@ function readConfigFile(path: string): ConfigFile | undefined {
     if (!(error instanceof YAMLException)) throw error;
     // Only the reason and the place: the exception's own message quotes lines, which may hold a token.
     const line = error.mark === undefined ? "" : ` line ${error.mark.line + 1}:`;
-    throw new Fault(`Kubeconfig ${path} is not valid YAML:${line} ${error.reason}`, { next: "Mend the file, or fetch it again" });
+    throw new Fault(`Kubeconfig ${path} is not valid YAML:${line} ${error.reason}`, {
+      next: "Mend the file, or fetch it again",
+    });
   }
   if (content === undefined || content === null) {
-    throw new Fault(`Kubeconfig ${path} is empty`, { next: "Fetch it again from your provider, or give another --kubeconfig" });
+    throw new Fault(`Kubeconfig ${path} is empty`, {
+      next: "Fetch it again from your provider, or give another --kubeconfig",
+    });
   }
   const kind = isEntry(content) ? textIn(content, "kind") : undefined;
   if (!isEntry(content) || (kind !== undefined && kind !== "Config")) {
     const what = kind === undefined ? "is not a kubeconfig" : `holds a ${kind}, not a kubeconfig`;
-    throw new Fault(`${path} ${what}`, { next: "Give a kubeconfig to --kubeconfig; a manifest or a dump goes to --from" });
+    throw new Fault(`${path} ${what}`, {
+      next: "Give a kubeconfig to --kubeconfig; a manifest or a dump goes to --from",
+    });
   }
   return { path, content };
 }
@@ -269,7 +292,9 @@ function merge(files: readonly ConfigFile[], origin: string): Config {
 function namedEntries(content: Entry, list: string, key: string, path: string): readonly [string, Entry][] {
   const items = content[list] ?? [];
   if (!Array.isArray(items)) {
-    throw new Fault(`Kubeconfig ${path} is malformed: ${list} is not a list`, { next: "Mend the file, or fetch it again" });
+    throw new Fault(`Kubeconfig ${path} is malformed: ${list} is not a list`, {
+      next: "Mend the file, or fetch it again",
+    });
   }
   return items.flatMap((item: unknown): [string, Entry][] => {
     const name = isEntry(item) ? textIn(item, "name") : undefined;
@@ -298,7 +323,11 @@ function serviceAccountConfig(options: KubeconfigOptions): Config | undefined {
     ...(readText(authority) !== undefined && { "certificate-authority": authority }),
   };
   const namespace = readText(join(folder, "namespace"))?.trim();
-  const context: Entry = { cluster: inClusterContext, user: "service account", ...(namespace !== undefined && { namespace }) };
+  const context: Entry = {
+    cluster: inClusterContext,
+    user: "service account",
+    ...(namespace !== undefined && { namespace }),
+  };
   return {
     clusters: new Map([[inClusterContext, cluster]]),
     users: new Map([["service account", { tokenFile }]]),

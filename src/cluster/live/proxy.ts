@@ -1,5 +1,4 @@
 /** Which proxy stands between us and the API server, and the way through it. */
-import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import type { Agent } from "node:http";
 import { request } from "node:http";
@@ -26,13 +25,17 @@ export function proxyOf(target: Target, env: Readonly<Record<string, string | un
   if (configured === undefined) {
     const host = hostname.replace(/^\[|\]$/g, "");
     const exceptions = env["NO_PROXY"] ?? env["no_proxy"] ?? "";
-    if (isThisMachine(host) || isExcepted(host, port || (protocol === "https:" ? "443" : "80"), exceptions)) return undefined;
+    if (isThisMachine(host) || isExcepted(host, port || (protocol === "https:" ? "443" : "80"), exceptions))
+      return undefined;
   }
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
   if (url === null || !supportedProtocols.includes(url.protocol)) {
     const where = configured === undefined ? name : `proxy-url of cluster "${target.clusterName}"`;
     throw new Fault(`The proxy in ${where} is not an http, https or socks5 address`, {
-      next: configured === undefined ? `Correct ${name}, or exempt the server with NO_PROXY` : `Correct it in ${target.origin}`,
+      next:
+        configured === undefined
+          ? `Correct ${name}, or exempt the server with NO_PROXY`
+          : `Correct it in ${target.origin}`,
     });
   }
   return url;
@@ -55,7 +58,10 @@ function isExcepted(host: string, port: string, exceptions: string): boolean {
       if (exception.includes("/")) return isInNetwork(lower, exception);
       const withPort = /^(\[?.*?\]?):(\d+)$/.exec(exception);
       if (withPort !== null && isIP(exception) === 0 && withPort[2] !== port) return false;
-      const named = (withPort !== null && isIP(exception) === 0 ? (withPort[1] ?? "") : exception).replace(/^\[|\]$/g, "");
+      const named = (withPort !== null && isIP(exception) === 0 ? (withPort[1] ?? "") : exception).replace(
+        /^\[|\]$/g,
+        "",
+      );
       if (isIP(named) !== 0) return named === lower;
       const domain = named.replace(/^\*?\./, "");
       return lower.endsWith(`.${domain}`) || (domain === named && lower === domain);
@@ -130,15 +136,16 @@ async function throughHttpProxy({ host, port }: Endpoint, proxy: URL, signal: Ab
     });
     asked.on("connect", ({ statusCode = 0, statusMessage = "" }, tunnel) => {
       if (statusCode === 200) {
-        // What node:http hands out is the socket that was given to it.
-        resolve(tunnel as Socket);
+        resolve(tunnel);
         return;
       }
       tunnel.destroy();
       const isLogin = statusCode === 407;
       reject(
         new RequestFailure(
-          isLogin ? `the proxy ${proxy.host} asks for credentials` : `the proxy ${proxy.host} refused a tunnel to ${authority}: ${statusCode} ${statusMessage}`.trim(),
+          isLogin
+            ? `the proxy ${proxy.host} asks for credentials`
+            : `the proxy ${proxy.host} refused a tunnel to ${authority}: ${statusCode} ${statusMessage}`.trim(),
           {
             type: "unreachable",
             status: statusCode,
@@ -168,24 +175,33 @@ async function throughSocks(
     throw new RequestFailure(`no way through the proxy ${proxy.host}`, { type: "unreachable" });
   }
   const opening: Promise<Socket> = agent.connect(new EventEmitter(), { host, port, secureEndpoint: false });
-  // The agent cannot be stopped: a connection that comes too late is closed.
-  void opening.then(
-    (socket) => {
-      if (signal.aborted) socket.destroy();
-    },
-    () => undefined,
-  );
-  signal.throwIfAborted();
-  return Promise.race([
-    opening,
-    once(signal, "abort").then((): never => {
-      throw signal.reason;
-    }),
-  ]);
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    const settle = (): void => signal.removeEventListener("abort", onAbort);
+    opening.then(
+      (socket) => {
+        settle();
+        // The agent cannot be stopped: a connection that comes too late is closed.
+        if (signal.aborted) socket.destroy();
+        else resolve(socket);
+        return undefined;
+      },
+      (error: Error) => {
+        settle();
+        reject(error);
+      },
+    );
+  });
 }
 
 /** The socket once it is connected. */
-export function connected<S extends Socket>(socket: S, event: "connect" | "secureConnect", signal: AbortSignal): Promise<S> {
+export function connected<S extends Socket>(
+  socket: S,
+  event: "connect" | "secureConnect",
+  signal: AbortSignal,
+): Promise<S> {
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       signal.removeEventListener("abort", onAbort);

@@ -244,8 +244,9 @@ export async function readJson(
     take(chunk);
     scan();
   }
-  if (state === "text") emitText(length);
-  else if (state !== "outside") {
+  const last = state as State; // `scan` changed it behind the compiler's back
+  if (last === "text") emitText(length);
+  else if (last !== "outside") {
     // The data ended inside a value. Of a list the whole items were handed out; what was cut is dropped.
     if (isList) handlers.value(headOf(pieces), true, true);
     else throw new JsonError("the file ends in the middle of a value", base + length);

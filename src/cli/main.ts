@@ -1,0 +1,149 @@
+/**
+ * The start of the command. It understands the words, loads what the command needs, and is the one place that ends the
+ * process: with what the command says, or with what went wrong told as a person needs it.
+ */
+import { homedir } from "node:os";
+import type { Command, CommanderError } from "commander";
+import { Fault, messageOf } from "../fault.ts";
+import { buildInfo } from "./build-info.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { AnalyzeFlags, GlobalFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
+import { createProgram } from "./program.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+/** Runs the command that `words` name and gives the exit code. */
+export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const program = createProgram(async (path, operands, flags) => {
+    exitCode = await runCommand(program, path, operands, flags, terminal);
+  });
+  const output: string[] = [];
+  quietly(program, output);
+  try {
+    // `--version` is what people type first at an unknown tool.
+    await program.parseAsync(words[0] === "--version" ? ["version", ...words.slice(1)] : words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (isCommanderError(error)) {
+      // `commander.help`: a group without its subcommand. commander calls that an error; k8sgpt shows the help and is done.
+      if (error.exitCode === 0 || error.code === "commander.help") {
+        await terminal.print(output.join(""));
+        return exitCodes.done;
+      }
+      tellUsage(error, words, terminal);
+      return exitCodes.usage;
+    }
+    return tellError(error, words.includes("-v") || words.includes("--verbose"), terminal);
+  }
+}
+
+async function runCommand(
+  program: Command,
+  path: string,
+  operands: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  terminal: Terminal,
+): Promise<number> {
+  // commander types no flags; `flags.ts` says what `program.ts` declares, and a test compares the two.
+  const as = <Flags extends GlobalFlags>(): Flags => flags as unknown as Flags;
+  const [names = ""] = operands;
+  switch (path) {
+    case "analyze":
+      return (await import("./analyze.ts")).runAnalyze(as<AnalyzeFlags>(), terminal);
+    case "snapshot":
+      return (await import("./snapshot.ts")).runSnapshot(as<SnapshotFlags>(), terminal);
+    case "filters list":
+      await (await import("./filters.ts")).listFilters(as<OutputFlags>(), terminal);
+      break;
+    case "filters add":
+      await (await import("./filters.ts")).addFilters(names, as<GlobalFlags>(), terminal);
+      break;
+    case "filters remove":
+      await (await import("./filters.ts")).removeFilters(names, as<GlobalFlags>(), terminal);
+      break;
+    case "filters set":
+      await (await import("./filters.ts")).setFilters(names, as<GlobalFlags>(), terminal);
+      break;
+    case "filters reset":
+      await (await import("./filters.ts")).resetFilters(as<GlobalFlags>(), terminal);
+      break;
+    case "version":
+      await (await import("./version.ts")).showVersion(as<OutputFlags>(), terminal);
+      break;
+    case "completion bash":
+    case "completion zsh":
+    case "completion fish": {
+      const { completionScript } = await import("./completion.ts");
+      const shell = path === "completion bash" ? "bash" : path === "completion zsh" ? "zsh" : "fish";
+      await terminal.print(completionScript(shell, flags["descriptions"] !== false));
+      break;
+    }
+    case "__complete": {
+      const { complete } = await import("./completion.ts");
+      const [first] = operands;
+      const bare = first === "--no-descriptions";
+      await complete(program, operands.slice(bare ? 1 : 0).filter((word, index) => index > 0 || word !== "--"), !bare, terminal);
+      break;
+    }
+    default:
+      throw new Error(`command "${path}" has no code`);
+  }
+  return exitCodes.done;
+}
+
+/** Makes commander throw instead of exit, and keep its output instead of writing it. */
+function quietly(command: Command, output: string[]): void {
+  command.exitOverride();
+  command.configureOutput({
+    writeOut: (text) => void output.push(text),
+    writeErr: (text) => void output.push(text),
+    outputError: () => undefined,
+  });
+  for (const sub of command.commands) quietly(sub, output);
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.");
+}
+
+/** A wrong word: what it was, what was perhaps meant, and where the help is. */
+function tellUsage({ message, code }: CommanderError, words: readonly string[], terminal: Terminal): void {
+  const [, what = message, hint] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^]*\?)\))?$/.exec(message) ?? [];
+  const commands = words.filter((word) => /^[a-z]+$/.test(word));
+  const known = createProgram(async () => undefined);
+  const group = known.commands.find((command) => [command.name(), ...command.aliases()].includes(commands[0] ?? ""));
+  const sub = group?.commands.find((command) => command.name() === commands[1]);
+  const path = ["k8sgpt", ...(group === undefined ? [] : [group.name()]), ...(sub === undefined ? [] : [sub.name()])].join(" ");
+  terminal.tell(`error: ${what.trim()}`);
+  const filterHint =
+    code === "commander.excessArguments" && group?.name() === "analyze" ? "To choose analyzers, use --filter. " : "";
+  terminal.tell(`next: ${hint === undefined ? "" : `${hint.replace("one of ", "")} `}${filterHint}\`${path} --help\` shows what there is`);
+}
+
+/** A Fault in its own words; anything else is a bug of ours and says what to report. */
+function tellError(error: unknown, verbose: boolean, terminal: Terminal): number {
+  if (error instanceof Fault) {
+    terminal.tell(`error: ${error.message}`);
+    if (error.next !== undefined) terminal.tell(`next: ${error.next}`);
+    for (let cause = error.cause; verbose && cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
+      terminal.tell(`cause: ${messageOf(cause)}`);
+    }
+    return error.usage ? exitCodes.usage : exitCodes.couldNotRun;
+  }
+  const { version, commit } = buildInfo;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  terminal.tell(`error: k8sgpt found a bug in itself: ${messageOf(error)}`);
+  terminal.tell(`next: Please report it with the lines below; look them over first, they may hold names of your cluster`);
+  terminal.tell(`  k8sgpt ${version} (${commit}), Node ${process.version}, ${process.platform}-${process.arch}`);
+  for (const line of stack.split("\n")) terminal.tell(`  ${line}`);
+  return exitCodes.couldNotRun;
+}
+
+/** The process: its words in, its exit code out. */
+export async function start(): Promise<void> {
+  const terminal = processTerminal(homedir());
+  process.on("uncaughtException", (error) => process.exit(tellError(error, true, terminal)));
+  const exitCode = await main(process.argv.slice(2), terminal);
+  // Everything is written by now; connections that linger must not hold the shell.
+  process.exit(exitCode);
+}

@@ -1,0 +1,147 @@
+/**
+ * A live cluster as a source of snapshots. It is asked with GET only (door.ts), once per kind and scope
+ * (list.ts); what may not or cannot be read is told, never guessed.
+ */
+import { isatty } from "node:tty";
+import { Fault } from "../../fault.ts";
+import type { ClusterInfo } from "../../kube/snapshot.ts";
+import { stopped, openDoor } from "./door.ts";
+import { faultOf, RequestFailure } from "./failure.ts";
+import { findTarget, type KubeconfigOptions } from "./kubeconfig.ts";
+import type { CodecChoice } from "./list.ts";
+import { readKinds } from "./read.ts";
+import type { ClusterSource, LogRequest } from "../source.ts";
+
+export { type ContextSummary, inClusterContext, type KubeconfigOptions, listContexts } from "./kubeconfig.ts";
+
+/** How to reach a cluster, and how gently. */
+export interface LiveOptions extends KubeconfigOptions {
+  /** How long the server may say nothing before a request is given up. */
+  readonly requestTimeoutMs: number;
+  /** Requests in flight at most. */
+  readonly maxConcurrency: number;
+  /** `k8sgpt/1.2.3`. Names that begin with curl, Wget or Mozilla make the server indent its JSON. */
+  readonly userAgent: string;
+  /** Default `auto`: protobuf where it is known, else JSON. */
+  readonly codec?: CodecChoice;
+  /** Whether a credential plugin may ask at the terminal. Default: whether there is one. */
+  readonly isInteractive?: boolean;
+  /** Told what the user should know but what stops nothing: clocks that differ, what a credential plugin says. */
+  readonly onNote?: (text: string) => void;
+}
+
+/** More than this between the two clocks is told (ages are measured by the server's). */
+const toldSkewMs = 60_000;
+
+/** More of a log is not read: its tail is wanted. */
+const logLimitBytes = 65_536;
+
+/**
+ * Opens the context that `options` name.
+ *
+ * @param signal Ends the opening.
+ * @throws {Fault} when no kubeconfig or context is found, credentials cannot be had, or the server cannot be reached.
+ */
+export async function openLive(options: LiveOptions, signal: AbortSignal): Promise<ClusterSource> {
+  const { codec = "auto", isInteractive = isatty(0), onNote = () => undefined } = options;
+  const target = findTarget(options);
+  const { context, server, namespace } = target;
+  const door = openDoor({ ...options, target, isInteractive, onNote });
+
+  /** Any JSON object; undefined when the answer is something else. */
+  const getObject = (path: string, accept = "application/json"): Promise<Record<string, unknown> | undefined> =>
+    door.get(path, accept, signal, async ({ body }) => parseObject(await textOf(body)));
+
+  let serverVersion: string | undefined;
+  try {
+    const version = await getObject("/version");
+    if (typeof version?.["gitVersion"] === "string") serverVersion = version["gitVersion"];
+  } catch (error) {
+    // Whoever refuses this may still answer lists; whoever does not answer at all, or does not know us, will not.
+    if (!(error instanceof RequestFailure) || error.type !== "refused" || error.status === 401) {
+      await door.close();
+      throw openingFault(error, server, context);
+    }
+  }
+  const skewMs = door.clockOffsetMs();
+  if (Math.abs(skewMs) > toldSkewMs) {
+    const minutes = Math.round(Math.abs(skewMs) / 60_000);
+    const direction = skewMs > 0 ? "behind" : "ahead of";
+    onNote(
+      `The clock of this machine is ${minutes} min ${direction} that of the API server; ages are measured by the server's.`,
+    );
+  }
+
+  const info: ClusterInfo = {
+    name: context,
+    source: "live",
+    server,
+    ...(serverVersion !== undefined && { serverVersion }),
+  };
+  return {
+    info,
+    async read(request) {
+      const takenAt = Date.now() + door.clockOffsetMs();
+      const { objects, reads } = await readKinds({ door, codec, namespace }, request);
+      return { takenAt, cluster: info, scope: request.scope, objects, reads };
+    },
+    async log(request, signal) {
+      try {
+        return await door.get(logPath(request), "text/plain, application/json", signal, async ({ body }) =>
+          linesOf(await textOf(body)),
+        );
+      } catch {
+        return undefined; // Gone, refused, never started: there is no log to be had.
+      }
+    },
+    async hasNamespace(name, signal) {
+      const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
+      const accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+      try {
+        await door.get(path, accept, signal, ({ body }) => textOf(body));
+        return true;
+      } catch (error) {
+        if (!(error instanceof RequestFailure)) throw error;
+        if (error.status === 404) return false;
+        if (error.status === 403) return undefined;
+        throw faultOf(`Cannot get Namespace "${name}" of context "${context}"`, error);
+      }
+    },
+    close: () => door.close(),
+  };
+}
+
+function openingFault(error: unknown, server: string, context: string): Fault {
+  if (error instanceof Fault) return error;
+  const failure = error instanceof RequestFailure ? error : stopped();
+  return failure.status === 401
+    ? faultOf(`Cannot log in to the API server ${server} of context "${context}"`, failure)
+    : faultOf(`Cannot reach the API server ${server} of context "${context}"`, failure);
+}
+
+function logPath({ namespace, pod, container, previous, tailLines }: LogRequest): string {
+  const query = new URLSearchParams({ container, tailLines: String(tailLines), limitBytes: String(logLimitBytes) });
+  if (previous) query.set("previous", "true");
+  return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`;
+}
+
+function linesOf(text: string): readonly string[] {
+  const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,216 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { redactCredentials, redacted } from "../../src/anonymize/credentials.ts";
+import { createDictionary, type Dictionary, learnImage, runsIn } from "../../src/anonymize/dictionary.ts";
+import { isKept } from "../../src/anonymize/words.ts";
+
+function dictionaryWith(names: Readonly<Record<string, string>>): Dictionary {
+  const dictionary = createDictionary();
+  for (const [name, stem] of Object.entries(names)) dictionary.learn(name, stem);
+  return dictionary;
+}
+
+const shop = () => dictionaryWith({ acme: "ns", ledger: "deployment", "ledger-db": "statefulset", "worker-7.acme.internal": "node" });
+
+describe("mask", () => {
+  it("replaces names wherever they stand, and nothing inside other words", () => {
+    const { mask } = shop();
+    expect(mask('Deployment "ledger" in acme: ledger. (acme/ledger) acmeish, myledger')).toBe(
+      'Deployment "deployment-1" in ns-1: deployment-1. (ns-1/deployment-1) acmeish, myledger',
+    );
+  });
+
+  it("prefers the longest name", () => {
+    expect(shop().mask("ledger-db ledger worker-7.acme.internal")).toBe("statefulset-1 deployment-1 node-1");
+  });
+
+  it("keeps what controllers append, and ordinals", () => {
+    expect(shop().mask("ledger-7d4b9c6f5-x2x8l ledger-db-0 ledger-28391040-bcdfg")).toBe(
+      "deployment-1-7d4b9c6f5-x2x8l statefulset-1-0 deployment-1-28391040-bcdfg",
+    );
+  });
+
+  it("reads the parts of DNS names and of names of containers", () => {
+    expect(shop().mask("lookup ledger.acme.svc.cluster.local: k8s_app_ledger-db-0_acme_0")).toBe(
+      "lookup deployment-1.ns-1.svc.cluster.local: k8s_app_statefulset-1-0_ns-1_0",
+    );
+  });
+
+  it("leaves the words of Kubernetes alone, even where they are names", () => {
+    const { mask, learn } = shop();
+    for (const name of ["nodes", "available", "web", "kube-system", "default"]) learn(name, "service");
+    const sentence = "0/3 nodes are available: 1 Insufficient cpu in kube-system, 2 node(s) had untolerated taint";
+    expect(mask(sentence)).toBe(sentence);
+  });
+
+  it("recognises addresses, hosts, mail addresses, users and images without having seen them", () => {
+    const { mask } = createDictionary();
+    expect(mask("dial tcp 10.4.7.19:5432, again 10.4.7.19, fd12:3456::9")).toBe(
+      "dial tcp 192.0.2.1:5432, again 192.0.2.1, 2001:db8::1",
+    );
+    expect(mask("mail jane.roe@corp.test; see https://wiki.corp.test/x")).toBe("mail user-1@host-1.example; see https://host-2.example/x");
+    expect(mask('User "jroe" cannot list pods')).toBe('User "user-2" cannot list pods');
+    expect(mask('Failed to pull image "reg.corp.test/team-a/ledger:2024b"')).toBe(
+      'Failed to pull image "registry-1/repository-1/image-1:tag-1"',
+    );
+    expect(mask("127.0.0.1 and 10:11:12 stay")).toBe("127.0.0.1 and 10:11:12 stay");
+  });
+
+  it("keeps public registries and plain versions of images", () => {
+    const dictionary = createDictionary();
+    for (const image of ["registry.k8s.io/pause:3.10", "docker.io/library/nginx:1.29.1", "nginx:latest"]) {
+      learnImage(dictionary, image);
+      expect(dictionary.mask(image)).toBe(image);
+    }
+  });
+
+  it("makes no token that occurs in the text", () => {
+    const dictionary = createDictionary();
+    dictionary.avoid("is ns-1 down?");
+    dictionary.learn("acme", "ns");
+    expect(dictionary.mask("acme, ns-1")).toBe("ns-2, ns-1");
+    expect(dictionary.unmask(dictionary.mask("acme, ns-1"))).toBe("acme, ns-1");
+  });
+
+  it("gives no two names one token when the addresses of the documentation ranges run out", () => {
+    const { mask } = createDictionary();
+    const addresses = Array.from({ length: 3000 }, (_, at) => `10.9.${Math.floor(at / 250)}.${(at % 250) + 1}`);
+    expect(new Set(addresses.map((address) => String(mask(address)))).size).toBe(3000);
+  });
+});
+
+describe("unmask", () => {
+  it("gives back names, whatever the case and the marks around them", () => {
+    const { mask, unmask } = shop();
+    mask("ledger");
+    expect(unmask("Restart `Deployment-1` in **ns-1**; deployment-1-7d4b9c6f5-x2x8l is fine, deployment-9 is unknown.")).toBe(
+      "Restart `ledger` in **acme**; ledger-7d4b9c6f5-x2x8l is fine, deployment-9 is unknown.",
+    );
+  });
+});
+
+describe("for any names and texts", () => {
+  const name = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,12}[a-z0-9])?$/);
+  const stem = fc.constantFrom("ns", "pod", "deployment", "host", "label", "env");
+  const names = fc.array(fc.tuple(name, stem), { maxLength: 12 });
+  /** Texts in which names stand in all sorts of company. */
+  const textOf = (known: readonly (readonly [string, string])[]) =>
+    fc
+      .array(
+        fc.oneof(
+          fc.string({ maxLength: 12 }),
+          known.length === 0 ? fc.constant(" ") : fc.constantFrom(...known.map(([value]) => value)),
+          fc.constantFrom(" ", "/", ".", "-", "_", ":", '"', "-x2x8l", "-0", "-7d4b9c6f5-", "@", "://", "10.0.0.7", "ns-1", "host-1.example"),
+        ),
+        { maxLength: 20 },
+      )
+      .map((parts) => parts.join(""));
+  const cases = names.chain((known) => fc.tuple(fc.constant(known), textOf(known)));
+  const build = (known: readonly (readonly [string, string])[], text: string): Dictionary => {
+    const dictionary = createDictionary();
+    for (const [value] of known) dictionary.avoid(value);
+    dictionary.avoid(text);
+    for (const [value, of] of known) dictionary.learn(value, of);
+    return dictionary;
+  };
+
+  it("unmask(mask(x)) is x without its credentials", () => {
+    fc.assert(
+      fc.property(cases, ([known, text]) => {
+        const { mask, unmask } = build(known, text);
+        expect(unmask(mask(text))).toBe(redactCredentials(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("mask(mask(x)) is mask(x)", () => {
+    fc.assert(
+      fc.property(cases, ([known, text]) => {
+        const { mask } = build(known, text);
+        const once = mask(text);
+        expect(mask(once)).toBe(once);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("no name that is worth masking is left at the edges of a word", () => {
+    fc.assert(
+      fc.property(cases, ([known, text]) => {
+        const dictionary = build(known, text);
+        const values = new Set(dictionary.entries().map(([value]) => value));
+        for (const [value] of known) expect(values.has(value) || isKept(value) || dictionary.unmask(value) !== value || dictionary.mask(value) !== value).toBe(true);
+        for (const run of runsIn(dictionary.mask(text))) expect(values.has(run)).toBe(false);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("time", () => {
+  it("grows with the text, not with the names", () => {
+    const dictionary = createDictionary();
+    for (let at = 0; at < 10_000; at += 1) dictionary.learn(`service-of-team${at}x`, "service");
+    const line = "pod service-of-team77x-7d4b9c6f5-x2x8l in a.b.c.d_e_f failed: service-of-team9999x is away\n";
+    const time = (text: string) => {
+      const start = performance.now();
+      dictionary.mask(text);
+      return performance.now() - start;
+    };
+    const small = line.repeat(2_000);
+    time(small);
+    const base = Math.max(1, Math.min(time(small), time(small), time(small)));
+    // A megabyte: six times the text. Quadratic time would be 36 times as long.
+    expect(time(line.repeat(12_000))).toBeLessThan(base * 20);
+  });
+
+  it("does not fall for texts made to be slow", () => {
+    const { mask } = createDictionary();
+    const start = performance.now();
+    for (const text of ["a.".repeat(200_000), "a-".repeat(200_000), "1:".repeat(200_000), "password".repeat(50_000), "a@".repeat(200_000), "://".repeat(100_000), "-----BEGIN A".repeat(20_000)]) {
+      mask(text);
+    }
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+});
+
+describe("credentials", () => {
+  const secret: readonly (readonly [string, string])[] = [
+    ["jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"],
+    ["aws", "AKIAIOSFODNN7EXAMPLE"],
+    ["github", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"],
+    ["slack", "xoxb-123456789012-abcdefghijkl"],
+    ["google", "AIzaSyA1234567890abcdefghijklmnopqrstuvw"],
+    ["password", "password=hunter2"],
+    ["quoted", '"db_password": "hunter two"'],
+    ["token", "token: h7GfK2p9"],
+    ["api key", "api_key=abc"],
+    ["url", "postgres://app:hunter2@db:5432/x"],
+    ["azure", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9vYmFy+/==;EndpointSuffix=core.windows.net"],
+    ["bearer", "Authorization: Bearer abcdef0123456789"],
+    ["pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----"],
+  ];
+
+  it.each(secret)("removes %s for good", (_name, text) => {
+    const plain = redactCredentials(`before ${text} after`);
+    expect(plain).toContain(redacted);
+    expect(plain).toMatch(/^before /);
+    expect(plain).not.toMatch(/hunter|h7Gf|abcdef|Zm9v|MIIEow|AKIA|ghp_|xoxb-|AIza|eyJ|=abc/);
+    expect(redactCredentials(plain)).toBe(plain);
+    const { mask, unmask } = createDictionary();
+    expect(unmask(mask(text))).not.toMatch(/hunter|h7Gf|abcdef|Zm9v|MIIEow|AKIA|ghp_|xoxb-|AIza|eyJ|=abc/);
+  });
+
+  it.each([
+    'secret "registry-cred" not found',
+    "couldn't find key password in Secret shop/db",
+    "failed to fetch anonymous token: unexpected status from GET request to https://auth.docker.io/token: 401 Unauthorized",
+    'MountVolume.SetUp failed for volume "tls" : secret "web-tls" not found',
+    "Error: container has runAsNonRoot and image will run as root",
+    "sha256:3b1c2f0e9d8c7b6a5f4e3d2c1b0a99887766554433221100ffeeddccbbaa9988",
+    "Back-off restarting failed container app in pod web-7d4b9c6f5-x2x8l_shop(5b0f9a3c-1d2e-4f5a-8b6c-7d8e9f0a1b2c)",
+  ])("leaves %s readable", (text) => {
+    expect(redactCredentials(text)).toBe(text);
+  });
+});
