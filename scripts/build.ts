@@ -5,7 +5,7 @@
  *   load much more (`node:http` alone costs as much as starting Node).
  * - @kubernetes/client-node counts as free of side effects: only its KubeConfig is used, and the typed calls for every
  *   kind of the API stay out.
- * - undici, which only those typed calls need, is a module that throws.
+ * - undici, which only those typed calls need, is a module that throws when it is used.
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,14 +18,19 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const builtins: Plugin = {
   name: "builtins",
-  setup({ onResolve, onLoad }) {
+  setup(bundle) {
     // One module per importer: shared ones would each become a chunk of their own, a file to open for two lines.
-    onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, importer }) =>
+    bundle.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, importer }) =>
       isBuiltin(path)
-        ? { path: path.replace(/^node:/, ""), suffix: `?${relative(root, importer)}`, namespace: "builtin", sideEffects: false }
+        ? {
+            path: path.replace(/^node:/, ""),
+            suffix: `?${relative(root, importer)}`,
+            namespace: "builtin",
+            sideEffects: false,
+          }
         : undefined,
     );
-    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path, suffix }) => {
+    bundle.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path, suffix }) => {
       // commander starts programs for subcommands that are files of their own; k8sgpt has none, and loading this costs
       // a tenth of Node's own start.
       const isUnused = path === "child_process" && suffix.includes("commander");
@@ -37,17 +42,20 @@ const builtins: Plugin = {
 
 const lightClientNode: Plugin = {
   name: "light-client-node",
-  setup({ onResolve, onLoad, resolve }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "left-out" }));
-    onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
-      contents: `throw new Error("${path} is not part of this bundle: k8sgpt makes no typed call");`,
+  setup(bundle) {
+    bundle.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "left-out", sideEffects: false }));
+    // It throws when it is used, not when it is loaded. A name that is missing here fails the build.
+    bundle.onLoad({ filter: /.*/, namespace: "left-out" }, () => ({
+      contents: `function leftOut() { throw new Error("undici is not part of this bundle: k8sgpt makes no typed call"); }
+        export { leftOut as fetch, leftOut as Agent, leftOut as ProxyAgent };`,
       loader: "js",
     }));
-    onResolve({ filter: /.*/ }, async ({ path, pluginData, ...options }) => {
-      const isOwn = /[\\/]@kubernetes[\\/]client-node[\\/]/.test(options.importer) || path === "@kubernetes/client-node";
+    bundle.onResolve({ filter: /.*/ }, async ({ path, pluginData, ...options }) => {
+      const isOwn =
+        /[\\/]@kubernetes[\\/]client-node[\\/]/.test(options.importer) || path === "@kubernetes/client-node";
       // The second resolution is esbuild's own.
       if (!isOwn || pluginData === "asked") return undefined;
-      const found = await resolve(path, { ...options, pluginData: "asked" });
+      const found = await bundle.resolve(path, { ...options, pluginData: "asked" });
       const isWithin = /[\\/]@kubernetes[\\/]client-node[\\/]/.test(found.path);
       return isWithin && found.errors.length === 0 ? { ...found, sideEffects: false } : undefined;
     });
@@ -70,8 +78,7 @@ function buildDate(): string {
   return Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString().replace(".000Z", "Z") : "unknown";
 }
 
-// `package.json` of this project, whose `version` is a string.
-const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
+const { version }: { readonly version: string } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 const info = { version, commit: git("rev-parse", "--short=12", "HEAD") ?? "unknown", date: buildDate() };
 
 const { metafile, outputFiles } = await build({
@@ -95,6 +102,8 @@ const { metafile, outputFiles } = await build({
     K8SGPT_COMMIT: JSON.stringify(info.commit),
     K8SGPT_DATE: JSON.stringify(info.date),
   },
+  // What `yaml` gives to Node is CommonJS, whose names get lost in a lazy chunk; this is the same code as ES modules.
+  alias: { yaml: "./node_modules/yaml/browser/dist/index.js" },
   plugins: [builtins, lightClientNode],
   logLevel: "warning",
 });

@@ -35,8 +35,8 @@ const scalars: Readonly<Record<string, string>> = {
 
 const meta = "k8s.io.apimachinery.pkg.apis.meta.v1";
 
-/** Messages that are read besides the kinds: the frame of every answer, and the answer that is an error. */
-const frame = ["k8s.io.apimachinery.pkg.runtime.TypeMeta", `${meta}.ListMeta`, `${meta}.Status`];
+/** Messages that are read besides the kinds: what stands around the items. */
+const frame = ["k8s.io.apimachinery.pkg.runtime.TypeMeta", `${meta}.ListMeta`];
 
 /** A field as `generated.proto` has it. */
 interface ProtoField {

@@ -137,7 +137,7 @@ export const node: Analyzer = defineAnalyzer({
       message: "The kubelet's version does not go with the API server's",
       why: "Unsupported pairs fail in odd ways, and upgrades get refused",
       fix: "Upgrade the nodes before the control plane moves on; a kubelet may never be newer than the API server",
-      source: "https://kubernetes.io/releases/version-skew-policy/#kubelet",
+      source: "setup/release/version-skew-policy/#kubelet",
       commands: ["kubectl get nodes -o wide", "kubectl version"],
       silent: ["the version of the server is not known"],
     },
@@ -147,7 +147,7 @@ export const node: Analyzer = defineAnalyzer({
       message: "The nodes run different minor versions of the kubelet",
       why: "An upgrade may have stopped half-way",
       fix: "Finish the upgrade of the nodes",
-      source: "https://kubernetes.io/releases/version-skew-policy/",
+      source: "setup/release/version-skew-policy/",
       commands: ["kubectl get nodes -o wide"],
       silent: ["a version that no node older than 7 days runs"],
     },
@@ -788,6 +788,6 @@ function* versions(snapshot: Snapshot, nodes: readonly Node[]): Said {
     object: ref,
     evidence: groups
       .slice(0, 8)
-      .map((group) => fact(ref, `nodes with version ${group[0]?.version.text ?? ""}`, group.length)),
+      .map((group) => fact(ref, "kubelet version and its nodes", `${group[0]?.version.text ?? ""}: ${group.length}`)),
   };
 }

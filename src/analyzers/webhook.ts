@@ -141,14 +141,16 @@ const namespacedResources: ReadonlySet<string> = new Set(
 function intercepts(snapshot: Snapshot, { rules = [], namespaceSelector }: Webhook): boolean {
   const resources = rules.flatMap(({ resources = [] }) => resources);
   if (resources.length === 0) return false;
-  if (namespaceSelector === undefined || !snapshot.isComplete("Namespace")) return true;
+  const namespaces = snapshot.list("Namespace");
+  // No cluster is without namespaces: an empty list is one that nobody read.
+  if (namespaceSelector === undefined || namespaces.length === 0 || !snapshot.isComplete("Namespace")) return true;
   const isNamespacedOnly = rules.every(
     (rule) =>
       rule.scope === "Namespaced" ||
       (rule.resources ?? []).every((resource) => namespacedResources.has(resource.split("/")[0] ?? "")),
   );
   if (!isNamespacedOnly) return true;
-  return snapshot.list("Namespace").some(({ metadata }) => {
+  return namespaces.some(({ metadata }) => {
     // The server puts this label on every namespace; a dump of an old server may lack it.
     const labels = { "kubernetes.io/metadata.name": metadata?.name ?? "", ...metadata?.labels };
     return selectorMatches(namespaceSelector, labels);

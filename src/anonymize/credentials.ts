@@ -14,8 +14,9 @@ interface Detector {
   readonly replace?: (...groups: readonly string[]) => string;
 }
 
+/** A key and its value. The key may end a longer name (`DB_PASSWORD`), whose start is not part of the match. */
 const assigned =
-  /\b((?:[A-Za-z0-9_.-]*[_.-])?(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|private[_-]?key|client[_-]?secret|sig)["']?)(\s*[=:]\s*)("[^"\n]*"|'[^'\n]*'|[^\s,;&"'()[\]{}<>]+)/gi;
+  /((?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|(?<![a-z])sig)["']?)(\s{0,3}[=:]\s{0,3})("[^"\n]*"|'[^'\n]*'|[^\s,;&"'()[\]{}<>]+)/gi;
 
 const detectors: readonly Detector[] = [
   {
@@ -35,8 +36,8 @@ const detectors: readonly Detector[] = [
   { name: "bootstrap token", pattern: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b(?=\s|$|["',])/g },
   {
     name: "user and password in a URL",
-    pattern: /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/?#@"'<>]+)@/gi,
-    replace: (_match, scheme = "") => `${scheme}${redacted}@`,
+    pattern: /:\/\/[^\s/?#@"'<>]+@/g,
+    replace: () => `://${redacted}@`,
   },
   {
     name: "authorization header",
@@ -62,7 +63,8 @@ const detectors: readonly Detector[] = [
 ];
 
 function isPlainWord(value: string): boolean {
-  return /^["']?[a-z][a-z]*(?:[-/][a-z]+)*[.,;:]?["']?$/i.test(value) && value.length <= 30;
+  // The status of an HTTP answer is no secret either.
+  return /^\d{1,3}[.,;:]?$/.test(value) || /^["']?[a-z][a-z]*(?:[-/][a-z]+)*[.,;:]?["']?$/i.test(value) && value.length <= 30;
 }
 
 /** `text` without credentials. Doing it twice changes nothing more. */

@@ -99,7 +99,9 @@ export function createDictionary(): Dictionary {
   };
   const learnFromText = (text: string) => {
     if (text.includes("@")) {
-      for (const [, user = "", host = ""] of text.matchAll(/([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)/g)) {
+      for (const [, user = "", host = ""] of text.matchAll(/([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)/g)) {
+        // The digest of an image also follows an `@`.
+        if (host === "sha256") continue;
         for (const run of runsIn(user)) learn(run, "user");
         learn(host, "host");
       }
@@ -229,7 +231,7 @@ function replaceParts(run: string, known: ReadonlyMap<string, string>): string {
 
 /** What could be a token, or the beginning of one. */
 const tokenLike =
-  /[a-z0-9]+-\d+|ENV_\d+|(?:192\.0\.2|198\.51\.100|203\.0\.113|198\.1[89]\.\d{1,3})\.\d{1,3}|2001:db8::[0-9a-f]+|0{8}-0000-4000-8000-\d{12}|0{40}\d{24}/gi;
+  /(?<![a-z0-9])[a-z0-9]{1,40}-\d+|ENV_\d+|(?:192\.0\.2|198\.51\.100|203\.0\.113|198\.1[89]\.\d{1,3})\.\d{1,3}|2001:db8::[0-9a-f]+|0{8}-0000-4000-8000-\d{12}|0{40}\d{24}/gi;
 
 function tokenFor(stem: Stem, number: number): string {
   switch (stem) {

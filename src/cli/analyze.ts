@@ -42,7 +42,9 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
     progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
     const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
     try {
-      note(`Opened ${source.info.name}${source.info.server === undefined ? "" : ` at ${source.info.server}`} (${elapsed()})`);
+      note(
+        `Opened ${source.info.name}${source.info.server === undefined ? "" : ` at ${source.info.server}`} (${elapsed()})`,
+      );
       await stop.bounded(checkNamespaces(source, scope, stop.signal));
       const read = await stop.bounded(
         analyze(source, {
@@ -58,7 +60,8 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
           },
         }),
       );
-      const { docs, errors } = flags.withDoc === true ? await readFieldDocs(source, read.findings, stop.signal) : noDocs;
+      const { docs, errors } =
+        flags.withDoc === true ? await readFieldDocs(source, read.findings, stop.signal) : noDocs;
       progress.erase();
       note(`Analyzed (${elapsed()})`);
       const gaps = [...unknownFilterGaps(unknown, from), ...stopGaps(stop.reason())];
@@ -89,7 +92,10 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   }
 }
 
-const noDocs: { readonly docs: FieldDocs | undefined; readonly errors: readonly string[] } = { docs: undefined, errors: [] };
+const noDocs: { readonly docs: FieldDocs | undefined; readonly errors: readonly string[] } = {
+  docs: undefined,
+  errors: [],
+};
 
 async function rendered(
   report: Report,

@@ -23,7 +23,11 @@ export interface Lookups {
  *
  * @param words everything typed after `k8sgpt`, the last one (perhaps empty) being completed
  */
-export async function candidatesFor(program: Command, words: readonly string[], lookups: Lookups): Promise<readonly Candidate[]> {
+export async function candidatesFor(
+  program: Command,
+  words: readonly string[],
+  lookups: Lookups,
+): Promise<readonly Candidate[]> {
   const typed = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const options = (command: Command): readonly Option[] => [
@@ -101,7 +105,9 @@ function listWords(typed: string, names: readonly string[]): readonly string[] {
   const done = typed.slice(0, typed.lastIndexOf(",") + 1);
   const last = typed.slice(done.length).toLowerCase();
   const used = new Set(done.toLowerCase().split(","));
-  return names.filter((name) => name.toLowerCase().startsWith(last) && !used.has(name.toLowerCase())).map((name) => done + name);
+  return names
+    .filter((name) => name.toLowerCase().startsWith(last) && !used.has(name.toLowerCase()))
+    .map((name) => done + name);
 }
 
 function matching(candidates: readonly Candidate[], typed: string): readonly Candidate[] {
@@ -131,14 +137,8 @@ export async function complete(
 /** The script that a shell sources. */
 export function completionScript(shell: "bash" | "zsh" | "fish", descriptions: boolean): string {
   const ask = `k8sgpt __complete ${descriptions ? "" : "--no-descriptions "}--`;
-  switch (shell) {
-    case "bash":
-      return bashScript;
-    case "zsh":
-      return zshScript(ask);
-    case "fish":
-      return fishScript(ask);
-  }
+  if (shell === "bash") return bashScript;
+  return shell === "zsh" ? zshScript(ask) : fishScript(ask);
 }
 
 // bash shows no descriptions; it splits words at `=` and `:`, which contexts and flags hold, so that the line is cut anew.

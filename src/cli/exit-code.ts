@@ -9,7 +9,10 @@ export type FailOn = "critical" | "warning" | "info" | "never";
  * The exit code of an analysis that gave a report. A tripped gate wins over an incomplete report: what was found is
  * true whatever was not read.
  */
-export function exitCodeOf(report: Report, { failOn, strict }: { readonly failOn: FailOn; readonly strict: boolean }): number {
+export function exitCodeOf(
+  report: Report,
+  { failOn, strict }: { readonly failOn: FailOn; readonly strict: boolean },
+): number {
   if (failOn !== "never" && report.findings.some(({ severity }) => compareSeverity(severity, failOn) <= 0)) {
     return exitCodes.gate;
   }

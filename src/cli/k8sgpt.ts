@@ -8,6 +8,6 @@ try {
   // Not worth a word.
 }
 
-// After the cache is on, so that what is loaded now is compiled through it.
-const { start } = await import("./main.ts");
-await start();
+// Loaded after the cache is on, so that it is compiled through it. Not awaited here: chunks may import this module for
+// what the bundler put in it, and would wait for ever for a module that waits for them.
+void import("./main.ts").then(async ({ start }) => start());

@@ -7,7 +7,7 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AnalyzeFlags, GlobalFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
+import type { AnalyzeFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -18,7 +18,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     exitCode = await runCommand(program, path, operands, flags, terminal);
   });
   const output: string[] = [];
-  quietly(program, output);
+  quietly(program, output, terminal);
   try {
     // `--version` is what people type first at an unknown tool.
     await program.parseAsync(words[0] === "--version" ? ["version", ...words.slice(1)] : words, { from: "user" });
@@ -44,31 +44,31 @@ async function runCommand(
   flags: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): Promise<number> {
-  // commander types no flags; `flags.ts` says what `program.ts` declares, and a test compares the two.
-  const as = <Flags extends GlobalFlags>(): Flags => flags as unknown as Flags;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- commander types no flags; a test compares flags.ts with what program.ts declares
+  const typed = flags as unknown as AnalyzeFlags & SnapshotFlags & OutputFlags;
   const [names = ""] = operands;
   switch (path) {
     case "analyze":
-      return (await import("./analyze.ts")).runAnalyze(as<AnalyzeFlags>(), terminal);
+      return (await import("./analyze.ts")).runAnalyze(typed, terminal);
     case "snapshot":
-      return (await import("./snapshot.ts")).runSnapshot(as<SnapshotFlags>(), terminal);
+      return (await import("./snapshot.ts")).runSnapshot(typed, terminal);
     case "filters list":
-      await (await import("./filters.ts")).listFilters(as<OutputFlags>(), terminal);
+      await (await import("./filters.ts")).listFilters(typed, terminal);
       break;
     case "filters add":
-      await (await import("./filters.ts")).addFilters(names, as<GlobalFlags>(), terminal);
+      await (await import("./filters.ts")).addFilters(names, typed, terminal);
       break;
     case "filters remove":
-      await (await import("./filters.ts")).removeFilters(names, as<GlobalFlags>(), terminal);
+      await (await import("./filters.ts")).removeFilters(names, typed, terminal);
       break;
     case "filters set":
-      await (await import("./filters.ts")).setFilters(names, as<GlobalFlags>(), terminal);
+      await (await import("./filters.ts")).setFilters(names, typed, terminal);
       break;
     case "filters reset":
-      await (await import("./filters.ts")).resetFilters(as<GlobalFlags>(), terminal);
+      await (await import("./filters.ts")).resetFilters(typed, terminal);
       break;
     case "version":
-      await (await import("./version.ts")).showVersion(as<OutputFlags>(), terminal);
+      await (await import("./version.ts")).showVersion(typed, terminal);
       break;
     case "completion bash":
     case "completion zsh":
@@ -82,7 +82,12 @@ async function runCommand(
       const { complete } = await import("./completion.ts");
       const [first] = operands;
       const bare = first === "--no-descriptions";
-      await complete(program, operands.slice(bare ? 1 : 0).filter((word, index) => index > 0 || word !== "--"), !bare, terminal);
+      await complete(
+        program,
+        operands.slice(bare ? 1 : 0).filter((word, index) => index > 0 || word !== "--"),
+        !bare,
+        terminal,
+      );
       break;
     }
     default:
@@ -91,33 +96,47 @@ async function runCommand(
   return exitCodes.done;
 }
 
+/** How wide the help is where no terminal shows it. */
+const helpWidth = 80;
+
 /** Makes commander throw instead of exit, and keep its output instead of writing it. */
-function quietly(command: Command, output: string[]): void {
+function quietly(command: Command, output: string[], terminal: Terminal): void {
   command.exitOverride();
   command.configureOutput({
     writeOut: (text) => void output.push(text),
     writeErr: (text) => void output.push(text),
     outputError: () => undefined,
+    getOutHelpWidth: () => terminal.columns ?? helpWidth,
+    getErrHelpWidth: () => terminal.columns ?? helpWidth,
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
   });
-  for (const sub of command.commands) quietly(sub, output);
+  for (const sub of command.commands) quietly(sub, output, terminal);
 }
 
 function isCommanderError(error: unknown): error is CommanderError {
-  return error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.");
+  return (
+    error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.")
+  );
 }
 
 /** A wrong word: what it was, what was perhaps meant, and where the help is. */
 function tellUsage({ message, code }: CommanderError, words: readonly string[], terminal: Terminal): void {
   const [, what = message, hint] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^]*\?)\))?$/.exec(message) ?? [];
+  const meant = hint?.replace("one of ", "").replace(/, ([^,]*)\?$/, " or $1?");
   const commands = words.filter((word) => /^[a-z]+$/.test(word));
   const known = createProgram(async () => undefined);
   const group = known.commands.find((command) => [command.name(), ...command.aliases()].includes(commands[0] ?? ""));
   const sub = group?.commands.find((command) => command.name() === commands[1]);
-  const path = ["k8sgpt", ...(group === undefined ? [] : [group.name()]), ...(sub === undefined ? [] : [sub.name()])].join(" ");
+  const path = [
+    "k8sgpt",
+    ...(group === undefined ? [] : [group.name()]),
+    ...(sub === undefined ? [] : [sub.name()]),
+  ].join(" ");
   terminal.tell(`error: ${what.trim()}`);
   const filterHint =
     code === "commander.excessArguments" && group?.name() === "analyze" ? "To choose analyzers, use --filter. " : "";
-  terminal.tell(`next: ${hint === undefined ? "" : `${hint.replace("one of ", "")} `}${filterHint}\`${path} --help\` shows what there is`);
+  terminal.tell(`next: ${meant === undefined ? "" : `${meant} `}${filterHint}\`${path} --help\` shows what there is`);
 }
 
 /** A Fault in its own words; anything else is a bug of ours and says what to report. */
@@ -125,18 +144,24 @@ function tellError(error: unknown, verbose: boolean, terminal: Terminal): number
   if (error instanceof Fault) {
     terminal.tell(`error: ${error.message}`);
     if (error.next !== undefined) terminal.tell(`next: ${error.next}`);
-    for (let cause = error.cause; verbose && cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-      terminal.tell(`cause: ${messageOf(cause)}`);
-    }
+    for (const cause of verbose ? causesOf(error) : []) terminal.tell(`cause: ${messageOf(cause)}`);
     return error.usage ? exitCodes.usage : exitCodes.couldNotRun;
   }
   const { version, commit } = buildInfo;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   terminal.tell(`error: k8sgpt found a bug in itself: ${messageOf(error)}`);
-  terminal.tell(`next: Please report it with the lines below; look them over first, they may hold names of your cluster`);
+  terminal.tell(
+    `next: Please report it with the lines below; look them over first, they may hold names of your cluster`,
+  );
   terminal.tell(`  k8sgpt ${version} (${commit}), Node ${process.version}, ${process.platform}-${process.arch}`);
   for (const line of stack.split("\n")) terminal.tell(`  ${line}`);
   return exitCodes.couldNotRun;
+}
+
+function causesOf(error: Error): readonly unknown[] {
+  const { cause } = error;
+  if (cause === undefined) return [];
+  return [cause, ...(cause instanceof Error ? causesOf(cause) : [])];
 }
 
 /** The process: its words in, its exit code out. */

@@ -5,7 +5,11 @@
 import { Command, Option } from "commander";
 
 /** What runs when a command was understood: its path, `filters add`, its arguments, its flags. */
-export type Run = (path: string, operands: readonly string[], flags: Readonly<Record<string, unknown>>) => Promise<void>;
+export type Run = (
+  path: string,
+  operands: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+) => Promise<void>;
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
@@ -14,7 +18,10 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 function addReadingFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("-f, --filter <names>", "analyzers to run, separated by commas; repeatable (default: the active filters)")
+      new Option(
+        "-f, --filter <names>",
+        "analyzers to run, separated by commas; repeatable (default: the active filters)",
+      )
         .argParser(collect)
         .default([], ""),
     )
@@ -23,7 +30,10 @@ function addReadingFlags(command: Command): Command {
         .argParser(collect)
         .default([], ""),
     )
-    .option("--from <path>", "read a saved cluster: manifest, dump, must-gather, support bundle or snapshot; - for standard input")
+    .option(
+      "--from <path>",
+      "read a saved cluster: manifest, dump, must-gather, support bundle or snapshot; - for standard input",
+    )
     .option("-m, --max-concurrency <count>", "requests to the API server at once", "10")
     .option("--timeout <duration>", "end the run after this long, with what was read: 30s, 2m")
     .option("--request-timeout <duration>", "give up on one request after this long", "30s")
@@ -73,7 +83,9 @@ export function createProgram(run: Run): Command {
     .addOption(new Option("-o, --output <format>", "form of the report").choices(["text", "json"]).default("text"))
     .option("--flat", "list findings one by one instead of incidents")
     .addOption(
-      new Option("--include <what>", "also show findings of these severities: info, risks").argParser(collect).default([], ""),
+      new Option("--include <what>", "also show findings of these severities: info, risks")
+        .argParser(collect)
+        .default([], ""),
     )
     .addOption(
       new Option("--fail-on <severity>", "exit with 4 when a finding is this bad or worse")
@@ -101,7 +113,9 @@ Exit codes:
     .action(does("analyze"));
 
   addReadingFlags(program.command("snapshot"))
-    .description("Save what analyze reads, to diagnose it later or elsewhere; no value of a Secret or ConfigMap is in it")
+    .description(
+      "Save what analyze reads, to diagnose it later or elsewhere; no value of a Secret or ConfigMap is in it",
+    )
     .requiredOption("-o, --output <file>", "the file to write, .tar.gz")
     .option("--anonymize", "mask names, addresses and images")
     .addHelpText(
@@ -118,7 +132,13 @@ Exit codes:
     .command("filters")
     .alias("filter")
     .description("Choose the analyzers that run when no --filter is given")
-    .addHelpText("after", examples([["k8sgpt filters list", "which are active"], ["k8sgpt filters remove ConfigMap", "no longer run one"]]));
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt filters list", "which are active"],
+        ["k8sgpt filters remove ConfigMap", "no longer run one"],
+      ]),
+    );
   addOutput(filters.command("list"))
     .description("List active and unused filters")
     .addHelpText("after", examples([["k8sgpt filters list -o json", "for programs"]]))
@@ -175,5 +195,7 @@ Exit codes:
 }
 
 function addOutput(command: Command): Command {
-  return command.addOption(new Option("-o, --output <format>", "form of the output").choices(["text", "json"]).default("text"));
+  return command.addOption(
+    new Option("-o, --output <format>", "form of the output").choices(["text", "json"]).default("text"),
+  );
 }

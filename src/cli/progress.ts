@@ -17,7 +17,11 @@ const drawEveryMs = 80;
  * @param draw where to draw; undefined where nobody watches
  * @param now a clock in milliseconds
  */
-export function progressLine(draw: ((text: string) => void) | undefined, now: () => number, columns: number): ProgressLine {
+export function progressLine(
+  draw: ((text: string) => void) | undefined,
+  now: () => number,
+  columns: number,
+): ProgressLine {
   if (draw === undefined) return { step: () => undefined, read: () => undefined, erase: () => undefined };
   const objects = new Map<string, number>();
   let drawnAt = Number.NEGATIVE_INFINITY;

@@ -13,7 +13,10 @@ import type { Terminal } from "./terminal.ts";
 import { parseConcurrency, parseDuration } from "./values.ts";
 
 /** The analyzers that flags and config choose, and where the choice comes from. */
-export async function chooseAnalyzers(flags: ReadingFlags, terminal: Terminal): Promise<Selection & { readonly from: string }> {
+export async function chooseAnalyzers(
+  flags: ReadingFlags,
+  terminal: Terminal,
+): Promise<Selection & { readonly from: string }> {
   if (flags.filter.length > 0) {
     const analyzers = analyzersNamed(flags.filter, known);
     if (analyzers.length === 0) {
@@ -26,7 +29,11 @@ export async function chooseAnalyzers(flags: ReadingFlags, terminal: Terminal): 
 }
 
 /** The context that the flags name; undefined for the current one. */
-export function contextOf({ kubecontext, context, from }: GlobalFlags & { readonly from?: string }): string | undefined {
+export function contextOf({
+  kubecontext,
+  context,
+  from,
+}: GlobalFlags & { readonly from?: string }): string | undefined {
   if (kubecontext !== undefined && context !== undefined && kubecontext !== context) {
     throw new Fault(`--kubecontext ${kubecontext} and --context ${context} name two contexts`, {
       usage: true,
@@ -87,9 +94,12 @@ export async function checkNamespaces(source: ClusterSource, scope: Scope, signa
   if (first === undefined || signal.aborted) return;
   const { objects } = await source.read({ kinds: ["Namespace"], scope: {}, signal });
   const names = (objects.Namespace ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
-  const where = source.info.source === "saved" ? `${source.info.name}` : `context "${source.info.name}"`;
+  const where = source.info.source === "saved" ? source.info.name : `context "${source.info.name}"`;
   const hint = absent.map((name) => didYouMean(name, names)).find((text) => text !== undefined);
-  const list = source.info.source === "saved" ? "Leave --namespace out to see all that was saved" : "`kubectl get namespaces` lists them";
+  const list =
+    source.info.source === "saved"
+      ? "Leave --namespace out to see all that was saved"
+      : "`kubectl get namespaces` lists them";
   throw new Fault(
     absent.length === 1
       ? `Namespace "${first}" does not exist in ${where}`

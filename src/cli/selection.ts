@@ -33,7 +33,9 @@ export function throwUnknown(unknown: readonly string[], known: readonly Analyze
   const names = known.map(({ name }) => name);
   const near = [...new Set(unknown.flatMap((name) => nearestNames(name, names)))];
   throw new Fault(
-    unknown.length === 1 ? `There is no filter "${first}"` : `There are no filters ${unknown.map((name) => `"${name}"`).join(", ")}`,
+    unknown.length === 1
+      ? `There is no filter "${first}"`
+      : `There are no filters ${unknown.map((name) => `"${name}"`).join(", ")}`,
     {
       usage: true,
       next: `${near.length === 0 ? "" : `${(unknown.length === 1 ? didYouMean(first, names) : undefined) ?? `Near are ${near.join(", ")}.`} `}\`k8sgpt filters list\` names them all`,

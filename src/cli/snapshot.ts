@@ -99,10 +99,15 @@ async function withLogs(source: ClusterSource, input: SnapshotInput, signal: Abo
 function tellSaved({ objects, reads, logs }: SnapshotInput, flags: SnapshotFlags, { tell }: Terminal): void {
   const total = Object.values(objects).reduce((sum, list) => sum + list.length, 0);
   const gaps = reads.filter(({ state }) => state === "unread" || state === "partial");
-  const parts = [counted(total, "object"), ...(logs === undefined || logs.length === 0 ? [] : [counted(logs.length, "log")])];
+  const parts = [
+    counted(total, "object"),
+    ...(logs === undefined || logs.length === 0 ? [] : [counted(logs.length, "log")]),
+  ];
   tell(`Saved ${parts.join(" and ")} to ${flags.output}${flags.anonymize === true ? ", masked" : ""}`);
   for (const { kind, namespace, reason } of gaps) {
-    tell(`warning: ${kind}${namespace === undefined ? "" : ` in ${namespace}`} not saved: ${reason ?? "could not be read"}`);
+    tell(
+      `warning: ${kind}${namespace === undefined ? "" : ` in ${namespace}`} not saved: ${reason ?? "could not be read"}`,
+    );
   }
   tell(`next: \`k8sgpt analyze --from ${flags.output}\``);
 }

@@ -1,3 +1,5 @@
+import { fstatSync, writeSync } from "node:fs";
+import { Fault, messageOf } from "../fault.ts";
 import type { Palette } from "../report/text.ts";
 
 /** What the commands know of the terminal and the process around them. Nothing else in k8sgpt reads or writes there. */
@@ -18,50 +20,99 @@ export interface Terminal {
   readonly draw: (text: string) => void;
 }
 
-/** The terminal of this process. Also makes a closed output quiet for the whole run. */
+/**
+ * The terminal of this process. Text goes straight to the file descriptors where it can: Node's own streams take as long
+ * to set up as a small command takes to run, so that they are touched only for what they alone know.
+ */
 export function processTerminal(home: string): Terminal {
-  const quiet = new Set<NodeJS.WriteStream>();
-  const made = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
-    if (!quiet.has(stream)) {
-      quiet.add(stream);
-      stream.on("error", (error: NodeJS.ErrnoException) => {
-        if (error.code !== "EPIPE" && error.code !== "EOF") throw error;
-      });
-    }
-    return stream;
-  };
-  // Getters: Node makes each stream when it is first touched, which takes time, and an open standard input keeps the
-  // process alive.
   return {
     env: process.env,
     platform: process.platform,
     home,
+    // A getter: an open standard input keeps the process alive.
     get stdin() {
       return process.stdin;
     },
     get stdoutIsTerminal() {
-      return process.stdout.isTTY;
+      return isDevice(1) && process.stdout.isTTY;
     },
     get stderrIsTerminal() {
-      return process.stderr.isTTY;
+      return isDevice(2) && process.stderr.isTTY;
     },
     get columns() {
-      return process.stdout.isTTY ? process.stdout.columns : undefined;
+      return isDevice(1) && process.stdout.isTTY ? process.stdout.columns : undefined;
     },
-    print: async (text) =>
-      new Promise((resolve) => {
-        made(process.stdout).write(text, () => resolve());
-      }),
-    tell: (line) => void made(process.stderr).write(`${line}\n`),
-    draw: (text) => void made(process.stderr).write(text),
+    print: async (text) => {
+      const left = writeNow(1, text);
+      if (left.length > 0) await writeLater(process.stdout, left);
+    },
+    tell: (line) => tellNow(`${line}\n`),
+    draw: tellNow,
   };
+}
+
+/** A terminal is a character device; so is /dev/null, and then Node knows the difference. */
+function isDevice(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice();
+  } catch {
+    return false; // Closed by whoever started us.
+  }
+}
+
+function tellNow(text: string): void {
+  const left = writeNow(2, text);
+  if (left.length > 0) writeLater(process.stderr, left).catch(() => undefined);
+}
+
+/** Writes what goes at once and gives the rest, which a full pipe makes wait. Nobody reading any more is no error. */
+function writeNow(descriptor: number, text: string): Uint8Array {
+  let left: Uint8Array = Buffer.from(text);
+  // On a Windows console only the stream knows how to write UTF-8.
+  if (process.platform === "win32") return left;
+  try {
+    while (left.length > 0) left = left.subarray(writeSync(descriptor, left));
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EAGAIN") return left;
+    if (code !== "EPIPE" && code !== "EBADF") throw cannotWrite(error);
+    return new Uint8Array();
+  }
+  return left;
+}
+
+async function writeLater(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (error.code === "EPIPE" || error.code === "EOF") resolve();
+      else reject(cannotWrite(error));
+    };
+    stream.once("error", failed);
+    stream.write(bytes, (error) => {
+      // The event comes after this call; its listener stays for it.
+      if (error === null || error === undefined) {
+        stream.off("error", failed);
+        resolve();
+      }
+    });
+  });
+}
+
+function cannotWrite(error: unknown): Fault {
+  return new Fault(`Cannot write the output: ${messageOf(error)}`, {
+    cause: error,
+    next: "Check where it goes, and whether there is room",
+  });
 }
 
 /** `--color`. */
 export type ColorChoice = "auto" | "always" | "never";
 
 /** Whether standard output is coloured: `--color` decides, else a terminal, `NO_COLOR` (no-color.org) and `TERM`. */
-export function isColored(choice: ColorChoice, { env, stdoutIsTerminal }: Pick<Terminal, "env" | "stdoutIsTerminal">): boolean {
+export function isColored(
+  choice: ColorChoice,
+  { env, stdoutIsTerminal }: Pick<Terminal, "env" | "stdoutIsTerminal">,
+): boolean {
   if (choice !== "auto") return choice === "always";
   return stdoutIsTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }
@@ -90,13 +141,18 @@ export async function paletteFor(colored: boolean): Promise<Palette> {
   // The sixteen colours that every theme defines: a reader's own choice of light or dark is kept.
   const chalk = new Chalk({ level: 1 });
   return {
-    critical: chalk.red,
-    warning: chalk.yellow,
-    info: chalk.blue,
-    risk: chalk.magenta,
-    good: chalk.green,
-    strong: chalk.bold,
-    dim: chalk.dim,
-    command: chalk.cyan,
+    critical: style(chalk.red),
+    warning: style(chalk.yellow),
+    info: style(chalk.blue),
+    risk: style(chalk.magenta),
+    good: style(chalk.green),
+    strong: style(chalk.bold),
+    dim: style(chalk.dim),
+    command: style(chalk.cyan),
   };
+}
+
+/** A colour as a function of its text alone: chalk joins all its arguments, and `map` gives an index after the text. */
+function style(paint: (text: string) => string): (text: string) => string {
+  return (text) => paint(text);
 }

@@ -49,7 +49,10 @@ export function parseDuration(flag: string, text: string): number {
   const parts = text.match(/\d+(?:\.\d+)?(?:ms|[smh])/g) ?? [];
   const total = /^\d+$/.test(text)
     ? Number(text) * 1000
-    : parts.reduce((sum, part) => sum + Number.parseFloat(part) * (unitMs[part.replace(/[\d.]/g, "")] ?? Number.NaN), 0);
+    : parts.reduce(
+        (sum, part) => sum + Number.parseFloat(part) * (unitMs[part.replace(/[\d.]/g, "")] ?? Number.NaN),
+        0,
+      );
   const isWhole = /^\d+$/.test(text) || (parts.length > 0 && parts.join("") === text);
   if (!isWhole || total <= 0) {
     throw new Fault(`${flag} needs a time, not "${text}"`, { usage: true, next: "Write it as `30s`, `2m` or `1h30m`" });
@@ -64,7 +67,10 @@ const highestConcurrency = 100;
 /** How many requests at once: 10 for nothing or less, 100 at most, as in k8sgpt. */
 export function parseConcurrency(text: string): number {
   if (!/^-?\d+$/.test(text.trim())) {
-    throw new Fault(`--max-concurrency needs a whole number, not "${text}"`, { usage: true, next: "Leave it out for 10" });
+    throw new Fault(`--max-concurrency needs a whole number, not "${text}"`, {
+      usage: true,
+      next: "Leave it out for 10",
+    });
   }
   const count = Number(text);
   return count <= 0 ? defaultConcurrency : Math.min(count, highestConcurrency);
@@ -77,7 +83,11 @@ export function parseInclude(values: readonly string[]): readonly ("info" | "ris
     const word = name.toLowerCase();
     if (word === "info") found.add("info");
     else if (word === "risk" || word === "risks") found.add("risk");
-    else throw new Fault(`--include does not know "${name}"`, { usage: true, next: "It takes `info`, `risks`, or both: `--include info,risks`" });
+    else
+      throw new Fault(`--include does not know "${name}"`, {
+        usage: true,
+        next: "It takes `info`, `risks`, or both: `--include info,risks`",
+      });
   }
   return (["info", "risk"] as const).filter((name) => found.has(name));
 }

@@ -18,7 +18,7 @@ export function valueOf(map: unknown, key: string): unknown {
  */
 export function wordsOf(value: unknown, separator: RegExp): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
-  const items: readonly unknown[] = Array.isArray(value) ? value : String(textOf(value) ?? "").split(separator);
+  const items: readonly unknown[] = Array.isArray(value) ? value : (textOf(value) ?? "").split(separator);
   return items.flatMap((item) => textOf(item)?.trim() ?? []).filter((word) => word !== "");
 }
 

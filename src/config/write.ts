@@ -55,10 +55,13 @@ async function withActiveFilters(text: string, path: string, change: FilterChang
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined || (document.contents !== null && !isMap(document.contents))) {
-    throw new Fault(`Config file ${path} is not changed: ${problem?.message.split("\n")[0] ?? "it is not a YAML map"}`, {
-      next: "Correct it by hand, or move it away, then try again",
-      ...(problem !== undefined && { cause: problem }),
-    });
+    throw new Fault(
+      `Config file ${path} is not changed: ${problem?.message.split("\n")[0] ?? "it is not a YAML map"}`,
+      {
+        next: "Correct it by hand, or move it away, then try again",
+        ...(problem !== undefined && { cause: problem }),
+      },
+    );
   }
   const pair = isMap(document.contents)
     ? document.contents.items.find(({ key }) => isScalar(key) && String(key.value).toLowerCase() === "active_filters")
@@ -145,9 +148,12 @@ async function whileLocked<T>(lockPath: string, work: () => Promise<T>): Promise
         continue;
       }
       if (Date.now() > deadline) {
-        throw new Fault(`Another k8sgpt is writing the config: ${lockPath} is still there after ${lockWaitMs / 1000} s`, {
-          next: `If none is running, remove it: \`rm ${lockPath}\``,
-        });
+        throw new Fault(
+          `Another k8sgpt is writing the config: ${lockPath} is still there after ${lockWaitMs / 1000} s`,
+          {
+            next: `If none is running, remove it: \`rm ${lockPath}\``,
+          },
+        );
       }
       await delay(lockPollMs);
     }

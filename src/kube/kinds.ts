@@ -19,6 +19,9 @@ import type {
   V1MutatingWebhookConfiguration,
   V1Namespace,
   V1NetworkPolicy,
+  V1NetworkPolicyPeer,
+  V1NetworkPolicyPort,
+  V1NetworkPolicySpec,
   V1Node,
   V1PersistentVolume,
   V1PersistentVolumeClaim,
@@ -149,6 +152,7 @@ const podSpec = {
   terminationGracePeriodSeconds: true,
   activeDeadlineSeconds: true,
   hostNetwork: true,
+  dnsPolicy: true,
   hostname: true,
   subdomain: true,
   automountServiceAccountToken: true,
@@ -159,6 +163,7 @@ const podSpec = {
   readinessGates: [{ conditionType: true }],
   imagePullSecrets: [{ name: true }],
   securityContext: { runAsNonRoot: true, runAsUser: true },
+  resources: { requests: true, limits: true },
   containers: [container],
   initContainers: [container],
   ephemeralContainers: [container],
@@ -239,6 +244,13 @@ const webhook = {
 } as const;
 
 const loadBalancerIngress = [{ ip: true, hostname: true, ports: [{ port: true, protocol: true, error: true }] }] as const;
+
+/** client-node calls the field `_from`, because `from` is a word of other languages; in JSON it is `from`. */
+type NetworkPolicyJson = Omit<V1NetworkPolicy, "spec"> & {
+  readonly spec?: Omit<V1NetworkPolicySpec, "ingress"> & {
+    readonly ingress?: { readonly from?: V1NetworkPolicyPeer[]; readonly ports?: V1NetworkPolicyPort[] }[];
+  };
+};
 
 /** Every built-in kind that k8sgpt reads, by its API name. */
 export const kinds = {
@@ -638,7 +650,7 @@ export const kinds = {
     namespaced: false,
     fields: { metadata, spec: { controller: true } },
   }),
-  NetworkPolicy: kind<V1NetworkPolicy>()({
+  NetworkPolicy: kind<NetworkPolicyJson>()({
     group: "networking.k8s.io",
     version: "v1",
     plural: "networkpolicies",

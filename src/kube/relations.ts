@@ -277,37 +277,43 @@ export interface Templated {
  * Every workload that nobody controls, with its Pod template: a ReplicaSet of a Deployment and a Job of a CronJob are left
  * out, because their owner holds the template.
  */
-export const templatedWorkloads: (snapshot: Snapshot) => readonly Templated[] = oncePerSnapshot((snapshot) => {
-  const found: Templated[] = [];
-  for (const kind of ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"] as const) {
+export const templatedWorkloads: (snapshot: Snapshot) => readonly Templated[] = oncePerSnapshot((snapshot) =>
+  (["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"] as const).flatMap((kind) => [
+    ...templatedOfKind(snapshot, kind),
+  ]),
+);
+
+/** Those of `templatedWorkloads` that are of one kind; no other kind is read. */
+export function* templatedOfKind(snapshot: Snapshot, kind: Templated["kind"]): Iterable<Templated> {
+  if (kind === "CronJob") {
     for (const object of snapshot.list(kind)) {
-      if (controllerOf(object) !== undefined) continue;
-      const { template } = object.spec ?? {};
-      found.push({
+      const { jobTemplate, suspend } = object.spec ?? {};
+      yield {
         kind,
         object,
         ref: refOf(kind, object),
-        path: "spec.template.spec",
-        labels: template?.metadata?.labels,
-        spec: template?.spec,
-        wanted: wantedBy(kind, object),
-      });
+        path: "spec.jobTemplate.spec.template.spec",
+        labels: jobTemplate?.spec?.template?.metadata?.labels,
+        spec: jobTemplate?.spec?.template?.spec,
+        wanted: suspend === true ? 0 : 1,
+      };
     }
+    return;
   }
-  for (const object of snapshot.list("CronJob")) {
-    const { jobTemplate, suspend } = object.spec ?? {};
-    found.push({
-      kind: "CronJob",
+  for (const object of snapshot.list(kind)) {
+    if (controllerOf(object) !== undefined) continue;
+    const { template } = object.spec ?? {};
+    yield {
+      kind,
       object,
-      ref: refOf("CronJob", object),
-      path: "spec.jobTemplate.spec.template.spec",
-      labels: jobTemplate?.spec?.template?.metadata?.labels,
-      spec: jobTemplate?.spec?.template?.spec,
-      wanted: suspend === true ? 0 : 1,
-    });
+      ref: refOf(kind, object),
+      path: "spec.template.spec",
+      labels: template?.metadata?.labels,
+      spec: template?.spec,
+      wanted: wantedBy(kind, object),
+    };
   }
-  return found;
-});
+}
 
 function wantedBy(kind: Templated["kind"], object: KubeObject): number {
   // Each kind counts what it wants in a place of its own; the others lack that field.

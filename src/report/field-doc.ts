@@ -46,7 +46,8 @@ export function fieldDescription(
     return (
       Array.isArray(names) &&
       names.some(
-        (name) => member(name, "group") === group && member(name, "version") === version && member(name, "kind") === kind,
+        (name) =>
+          member(name, "group") === group && member(name, "version") === version && member(name, "kind") === kind,
       )
     );
   });

@@ -89,7 +89,8 @@ function argumentsOf(command: string): readonly string[] {
   const units: string[] = [];
   for (const word of words) {
     const last = units.at(-1);
-    if (last !== undefined && /^--?[a-z][a-z-]*$/.test(last) && !word.startsWith("-")) units[units.length - 1] = `${last} ${word}`;
+    if (last !== undefined && /^--?[a-z][a-z-]*$/.test(last) && !word.startsWith("-"))
+      units[units.length - 1] = `${last} ${word}`;
     else units.push(word);
   }
   return units;
@@ -107,7 +108,8 @@ function broken(piece: string, width: number): readonly string[] {
       if (columns > width) break;
       end += character.length;
     }
-    const natural = Math.max(...[" ", "/", ".", ",", "-", "_", ":", "="].map((mark) => rest.lastIndexOf(mark, end - 1))) + 1;
+    const natural =
+      Math.max(...[" ", "/", ".", ",", "-", "_", ":", "="].map((mark) => rest.lastIndexOf(mark, end - 1))) + 1;
     const cut = natural > end / 2 ? natural : end;
     parts.push(rest.slice(0, cut).trimEnd());
     rest = rest.slice(cut).trimStart();

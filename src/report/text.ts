@@ -66,7 +66,9 @@ export interface TextOptions {
   readonly docs?: FieldDocs;
 }
 
-interface Glyphs extends Readonly<Record<Severity | "good" | "arrow" | "dot" | "times" | "more" | "bar" | "bullet", string>> {}
+interface Glyphs extends Readonly<
+  Record<Severity | "good" | "arrow" | "dot" | "times" | "more" | "bar" | "bullet", string>
+> {}
 
 const unicodeGlyphs: Glyphs = {
   critical: "✖",
@@ -150,7 +152,11 @@ function headLines(report: Report, { width, palette, glyphs }: View): readonly s
   const kinds = Object.values(objects).filter((count) => count > 0);
   const total = kinds.reduce((sum, count) => sum + count, 0);
   const names =
-    analyzers.length === 0 ? "no analyzer ran" : analyzers.length <= 3 ? analyzers.join(", ") : counted(analyzers.length, "analyzer");
+    analyzers.length === 0
+      ? "no analyzer ran"
+      : analyzers.length <= 3
+        ? analyzers.join(", ")
+        : counted(analyzers.length, "analyzer");
   const namespaces = [
     ...(scope.include === undefined ? [] : [`only ${scope.include.join(", ")}`]),
     ...(scope.exclude === undefined ? [] : [`without ${scope.exclude.join(", ")}`]),
@@ -164,7 +170,9 @@ function headLines(report: Report, { width, palette, glyphs }: View): readonly s
   ].map(clean);
   const [first = "", ...rest] = fill([clean(cluster.name), ...facts], width, ` ${glyphs.dot} `);
   const name = clean(cluster.name);
-  const head = first.startsWith(name) ? palette.strong(name) + palette.dim(first.slice(name.length)) : palette.strong(first);
+  const head = first.startsWith(name)
+    ? palette.strong(name) + palette.dim(first.slice(name.length))
+    : palette.strong(first);
   return [head, ...rest.map(palette.dim)];
 }
 
@@ -196,7 +204,10 @@ function nothingFound({ complete, analyzers }: Report): string {
 
 function incompleteSentence(report: Report): string {
   const blind = new Set(report.coverage.filter(({ level }) => level === "gap").flatMap(({ analyzers }) => analyzers));
-  const who = blind.size === 0 ? "" : `${blind.size === 1 ? "One analyzer" : `${blind.size} analyzers`} could not see everything; `;
+  const who =
+    blind.size === 0
+      ? ""
+      : `${blind.size === 1 ? "One analyzer" : `${blind.size} analyzers`} could not see everything; `;
   return `${who === "" ? "Not everything could be read; " : who}see "Not checked" below`;
 }
 
@@ -209,7 +220,9 @@ function incidentLines(incident: Incident, view: View): readonly string[] {
   const age = since === undefined ? [] : [`${glyphs.dot} for ${formatDuration(view.takenAt - since)}`];
   const name = objectName(subject);
   const together = columnsOf(mark) + 2 + columnsOf(name) <= width;
-  const [first = "", ...rest] = together ? fill([`${mark}  ${name}`, ...age], width) : [mark, ...fill([name, ...age], width - 2)];
+  const [first = "", ...rest] = together
+    ? fill([`${mark}  ${name}`, ...age], width)
+    : [mark, ...fill([name, ...age], width - 2)];
   const paintHead = (line: string) =>
     line.startsWith(mark) ? palette.strong(palette[severity](mark)) + palette.strong(line.slice(mark.length)) : line;
   const title = wrap(clean(root.title), width - 2).map((line) => `  ${palette.strong(line)}`);
@@ -242,7 +255,9 @@ function sections(incident: Incident, subject: ObjectRef, view: View): readonly 
   const { root, members } = incident;
   const { palette } = view;
   const absent = new Set(
-    members.flatMap(({ evidence }) => evidence.filter(({ type }) => type === "missing").map(({ object }) => keyOf(object))),
+    members.flatMap(({ evidence }) =>
+      evidence.filter(({ type }) => type === "missing").map(({ object }) => keyOf(object)),
+    ),
   );
   return [
     { label: "cause", lines: (width) => chainLines(incident, subject, absent, width, view) },
@@ -257,7 +272,9 @@ function sections(incident: Incident, subject: ObjectRef, view: View): readonly 
         root.commands
           .slice(0, shownCommands)
           .flatMap((command) =>
-            wrapCommand(clean(command), width - 2).map((line, index) => palette.command(`${index === 0 ? "$ " : "  "}${line}`)),
+            wrapCommand(clean(command), width - 2).map((line, index) =>
+              palette.command(`${index === 0 ? "$ " : "  "}${line}`),
+            ),
           ),
     },
     { label: "fix", lines: (width) => wrap(clean(root.fix), width) },
@@ -297,16 +314,26 @@ function evidenceLines(root: Finding, subject: ObjectRef, width: number, view: V
     return [...heading, ...factLines(group, width - indent.length).map((line) => `${indent}${line}`)];
   });
   const left = facts.length - shown.length;
-  return left === 0 ? lines : [...lines, ...wrap(`${view.glyphs.more} ${left} more with -o json`, width).map(view.palette.dim)];
+  return left === 0
+    ? lines
+    : [...lines, ...wrap(`${view.glyphs.more} ${left} more with -o json`, width).map(view.palette.dim)];
 }
 
 function factOf(evidence: Evidence, { glyphs, takenAt }: View): Fact | undefined {
   const { object } = evidence;
   switch (evidence.type) {
     case "field":
-      return { object, name: clean(evidence.path), value: shorten(formatValue(evidence.value), valueLimit, glyphs.more) };
+      return {
+        object,
+        name: clean(evidence.path),
+        value: shorten(formatValue(evidence.value), valueLimit, glyphs.more),
+      };
     case "fact":
-      return { object, name: clean(evidence.label), value: shorten(formatValue(evidence.value), valueLimit, glyphs.more) };
+      return {
+        object,
+        name: clean(evidence.label),
+        value: shorten(formatValue(evidence.value), valueLimit, glyphs.more),
+      };
     case "event": {
       const times = evidence.count > 1 ? ` ${glyphs.times}${evidence.count}` : "";
       const ago = evidence.lastSeen === undefined ? "" : ` (${formatDuration(takenAt - evidence.lastSeen)} ago)`;
@@ -316,8 +343,9 @@ function factOf(evidence: Evidence, { glyphs, takenAt }: View): Fact | undefined
     case "missing":
       return { object, name: "does not exist", value: "" };
     case "log":
-      return undefined;
+      break;
   }
+  return undefined;
 }
 
 /** Names and values in two columns where the names leave room for the values, else each value below its name. */
@@ -344,7 +372,9 @@ function objectsLines({ objects, object }: Finding, subject: ObjectRef, width: n
   if (objects.length < 2) return [];
   const oneNamespace = objects.every(({ namespace }) => namespace === subject.namespace);
   const oneKind = objects.every(({ kind }) => kind === object.kind);
-  const names = objects.map((ref) => (!oneKind ? objectName(ref) : oneNamespace ? clean(ref.name) : clean(qualifiedName(ref))));
+  const names = objects.map((ref) =>
+    !oneKind ? objectName(ref) : oneNamespace ? clean(ref.name) : clean(qualifiedName(ref)),
+  );
   return fill([`${withThousands(objects.length)}:`, ...someOf(names, shownNames)], width);
 }
 
@@ -367,7 +397,10 @@ function affectedLines({ affected, chain, members }: Incident, subject: ObjectRe
   return [
     ...(affected.hosts.length === 0
       ? []
-      : fill([affected.hosts.length === 1 ? "host" : "hosts", ...someOf(affected.hosts.map(clean), shownNames)], width)),
+      : fill(
+          [affected.hosts.length === 1 ? "host" : "hosts", ...someOf(affected.hosts.map(clean), shownNames)],
+          width,
+        )),
     ...(others.length === 0 ? [] : fill(someOf(others, shownNames), width)),
   ];
 }
@@ -403,8 +436,14 @@ function hiddenLines({ hidden }: Report, { width, palette }: View): readonly str
 // ---- what was not checked ----
 
 function coverageLines({ coverage }: Report, view: View): readonly string[] {
-  const gaps = gapLines(coverage.filter(({ level }) => level === "gap"), view);
-  const scope = gapLines(coverage.filter(({ level }) => level === "scope"), view);
+  const gaps = gapLines(
+    coverage.filter(({ level }) => level === "gap"),
+    view,
+  );
+  const scope = gapLines(
+    coverage.filter(({ level }) => level === "scope"),
+    view,
+  );
   const { palette } = view;
   return [
     ...(gaps.length === 0 ? [] : [palette.strong(palette.warning("Not checked")), ...gaps]),
@@ -427,9 +466,13 @@ function gapLines(gaps: readonly CoverageGap[], { width, glyphs }: View): readon
     const text = `${places.join("; ")}: ${clean(reason)}`;
     return [
       ...wrap(text, width - 4).map((line, index) => `  ${index === 0 ? `${glyphs.bullet} ` : "  "}${line}`),
-      ...(analyzers.length === 0 ? [] : wrap(`analyzers affected: ${analyzers.join(", ")}`, width - 4).map((line) => `    ${line}`)),
+      ...(analyzers.length === 0
+        ? []
+        : wrap(`analyzers affected: ${analyzers.join(", ")}`, width - 4).map((line) => `    ${line}`)),
       ...steps.slice(0, 1).flatMap((step) => wrap(`next: ${clean(step)}`, width - 4).map((line) => `    ${line}`)),
-      ...(steps.length > 1 ? wrap(`(and ${steps.length - 1} more like it)`, width - 4).map((line) => `    ${line}`) : []),
+      ...(steps.length > 1
+        ? wrap(`(and ${steps.length - 1} more like it)`, width - 4).map((line) => `    ${line}`)
+        : []),
     ];
   });
 }

@@ -65,8 +65,9 @@ function quoted(evidence: Evidence, finding: Finding): string | undefined {
     case "missing":
       return `${objectName(evidence.object)} does not exist`;
     case "log":
-      return undefined;
+      break;
   }
+  return undefined;
 }
 
 /** `3 critical, 2 warning`: how many of each, worst first, none left out that occurs. */
@@ -91,7 +92,10 @@ export function withThousands(count: number): string {
 /** At most `limit` of `names`, and how many more there are: `a, b and 3 more`. */
 export function someOf(names: readonly string[], limit: number): readonly string[] {
   if (names.length <= limit) return names.map((name, index) => (index < names.length - 1 ? `${name},` : name));
-  return [...names.slice(0, limit).map((name, index) => (index < limit - 1 ? `${name},` : name)), `and ${names.length - limit} more`];
+  return [
+    ...names.slice(0, limit).map((name, index) => (index < limit - 1 ? `${name},` : name)),
+    `and ${names.length - limit} more`,
+  ];
 }
 
 /** A moment as `2026-11-21 03:00:12 UTC`. */

@@ -4,7 +4,9 @@ import { candidatesFor, completionScript } from "../../src/cli/completion.ts";
 import { createProgram } from "../../src/cli/program.ts";
 
 /** What a line runs: the path, its operands and its flags. */
-async function ran(line: string): Promise<{ path: string; operands: readonly string[]; flags: Readonly<Record<string, unknown>> }> {
+async function ran(
+  line: string,
+): Promise<{ path: string; operands: readonly string[]; flags: Readonly<Record<string, unknown>> }> {
   let found: Awaited<ReturnType<typeof ran>> | undefined;
   const program = createProgram(async (path, operands, flags) => {
     found = { path, operands, flags };
@@ -31,10 +33,9 @@ describe("flags", () => {
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
     const program = createProgram(async () => undefined);
-    const command = path.split(" ").reduce<Command | undefined>(
-      (parent, name) => parent?.commands.find((sub) => sub.name() === name),
-      program,
-    );
+    const command = path
+      .split(" ")
+      .reduce<Command | undefined>((parent, name) => parent?.commands.find((sub) => sub.name() === name), program);
     expect(command?.options.map((option) => option.attributeName()).sort()).toEqual([...expected].sort());
     expect(program.options.map((option) => option.attributeName()).sort()).toEqual([...globals].sort());
   });
@@ -45,14 +46,20 @@ describe("flags", () => {
     ["analyse -n shop -n !web", { namespace: ["shop", "!web"] }],
     ["analyze -L app=cart", { selector: "app=cart" }],
     ["analyze -o json", { output: "json" }],
-    ["analyze", { output: "text", color: "auto", failOn: "never", maxConcurrency: "10", requestTimeout: "30s", filter: [] }],
+    [
+      "analyze",
+      { output: "text", color: "auto", failOn: "never", maxConcurrency: "10", requestTimeout: "30s", filter: [] },
+    ],
     ["analyze -d -s", { withDoc: true, withStat: true }],
     ["analyze -m 5", { maxConcurrency: "5" }],
     ["analyze --kubeconfig a --kubecontext b", { kubeconfig: "a", kubecontext: "b" }],
     ["--kubeconfig a analyze --context b", { kubeconfig: "a", context: "b" }],
     ["analyze --fail-on critical --strict", { failOn: "critical", strict: true }],
     ["analyze --include info,risks --flat", { include: ["info,risks"], flat: true }],
-    ["analyze --from - --timeout 1m --request-timeout 5s --logs", { from: "-", timeout: "1m", requestTimeout: "5s", logs: true }],
+    [
+      "analyze --from - --timeout 1m --request-timeout 5s --logs",
+      { from: "-", timeout: "1m", requestTimeout: "5s", logs: true },
+    ],
     ["-v analyze --config c.yaml --color never", { verbose: true, config: "c.yaml", color: "never" }],
   ])("%s", async (line, flags) => {
     const found = await ran(line);
@@ -92,14 +99,14 @@ describe("help", () => {
       let help = "";
       command.configureOutput({ writeOut: (text) => void (help += text) });
       command.outputHelp();
-      expect(command.description(), command.name()).not.toBe("");
-      expect(help, command.name()).toContain("Examples:\n  ");
+      expect(command.description()).not.toBe("");
+      expect(help).toContain("Examples:\n  ");
     }
   });
 
   test("every flag says what it does", () => {
     for (const command of all(createProgram(async () => undefined))) {
-      for (const option of command.options) expect(option.description, option.flags).not.toBe("");
+      expect(command.options.filter(({ description }) => description === "").map(({ flags }) => flags)).toEqual([]);
     }
   });
 });
@@ -110,7 +117,11 @@ describe("completion", () => {
     contexts: async (kubeconfig: string | undefined) => (kubeconfig === "other" ? ["far"] : ["prod", "test"]),
   };
   const offered = async (line: string): Promise<readonly string[]> => {
-    const found = await candidatesFor(createProgram(async () => undefined), line.split(" "), lookups);
+    const found = await candidatesFor(
+      createProgram(async () => undefined),
+      line.split(" "),
+      lookups,
+    );
     return found.map(({ word }) => word);
   };
 
@@ -137,7 +148,11 @@ describe("completion", () => {
   });
 
   test("flags come with what they do", async () => {
-    const [flag] = await candidatesFor(createProgram(async () => undefined), ["analyze", "--flat"], lookups);
+    const [flag] = await candidatesFor(
+      createProgram(async () => undefined),
+      ["analyze", "--flat"],
+      lookups,
+    );
     expect(flag?.about).toBe("list findings one by one instead of incidents");
   });
 

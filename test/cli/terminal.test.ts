@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { progressLine } from "../../src/cli/progress.ts";
-import { isColored, reportWidth, showsUnicode } from "../../src/cli/terminal.ts";
+import { isColored, paletteFor, reportWidth, showsUnicode } from "../../src/cli/terminal.ts";
 
 describe("colour", () => {
   test.each([
@@ -14,6 +14,11 @@ describe("colour", () => {
   ] as const)("%s %j on a terminal: %s", (choice, env, stdoutIsTerminal, expected) => {
     expect(isColored(choice, { env, stdoutIsTerminal })).toBe(expected);
   });
+});
+
+test("a palette paints its text and nothing else that `map` hands over", async () => {
+  const { warning } = await paletteFor(true);
+  expect(["a", "b"].map(warning)).toEqual(["\u001B[33ma\u001B[39m", "\u001B[33mb\u001B[39m"]);
 });
 
 describe("width", () => {
@@ -48,7 +53,11 @@ describe("progress", () => {
   test("counts kinds and objects, draws seldom, and goes away", () => {
     const drawn: string[] = [];
     let now = 0;
-    const line = progressLine((text) => void drawn.push(text), () => now, 80);
+    const line = progressLine(
+      (text) => void drawn.push(text),
+      () => now,
+      80,
+    );
     line.read({ kind: "Pod", objects: 500, done: false, kindsDone: 0, kindsTotal: 2 });
     line.read({ kind: "Pod", objects: 1000, done: true, kindsDone: 1, kindsTotal: 2 });
     now = 100;
@@ -64,7 +73,11 @@ describe("progress", () => {
 
   test("is cut to the terminal, and silent where nobody watches", () => {
     const drawn: string[] = [];
-    progressLine((text) => void drawn.push(text), () => 0, 12).step("Connecting to a cluster");
+    progressLine(
+      (text) => void drawn.push(text),
+      () => 0,
+      12,
+    ).step("Connecting to a cluster");
     expect(drawn).toEqual(["\r\u001B[KConnecting "]);
     expect(() => progressLine(undefined, () => 0, 80).step("x")).not.toThrow();
   });

@@ -2,11 +2,17 @@ import { describe, expect, test } from "vitest";
 import type { Analyzer } from "../../src/analyzers/define.ts";
 import { exitCodeOf } from "../../src/cli/exit-code.ts";
 import { didYouMean, nearestNames } from "../../src/cli/nearest.ts";
-import { analyzersNamed, analyzersOf } from "../../src/cli/selection.ts";
-import { namesIn, parseConcurrency, parseDuration, parseInclude, parseLabels, parseScope } from "../../src/cli/values.ts";
+import { analyzersNamed, analyzersOf, type Selection } from "../../src/cli/selection.ts";
+import {
+  namesIn,
+  parseConcurrency,
+  parseDuration,
+  parseInclude,
+  parseLabels,
+  parseScope,
+} from "../../src/cli/values.ts";
 import { Fault } from "../../src/fault.ts";
-import type { Report } from "../../src/findings/report.ts";
-import { samples } from "../report/samples.ts";
+import { sample } from "../report/samples.ts";
 
 function faultOf(work: () => unknown): Fault {
   try {
@@ -111,11 +117,21 @@ describe("other values", () => {
   });
 });
 
-describe("choosing analyzers", () => {
-  const analyzer = (name: string, core = true): Analyzer => ({ name, core, needs: [], uses: [], rules: {}, check: () => [] });
-  const known = [analyzer("Pod"), analyzer("Service"), analyzer("Job"), analyzer("Storage", false)];
-  const namesOf = (analyzers: readonly Analyzer[]): readonly string[] => analyzers.map(({ name }) => name);
+const known = [analyzer("Pod"), analyzer("Service"), analyzer("Job"), analyzer("Storage", false)];
 
+function analyzer(name: string, core = true): Analyzer {
+  return { name, core, needs: [], uses: [], rules: {}, check: () => [] };
+}
+
+function namesOf(analyzers: readonly Analyzer[]): readonly string[] {
+  return analyzers.map(({ name }) => name);
+}
+
+function chosen(activeFilters: readonly string[] | undefined): Selection {
+  return analyzersOf({ activeFilters, activeFiltersFrom: "x" }, known);
+}
+
+describe("choosing analyzers", () => {
   test("--filter takes any letter case, each once, in the order given", () => {
     expect(namesOf(analyzersNamed(["service,POD", "Pod"], known))).toEqual(["Service", "Pod"]);
   });
@@ -129,19 +145,18 @@ describe("choosing analyzers", () => {
   });
 
   test("the config's filters, else the core set", () => {
-    const from = (activeFilters: readonly string[] | undefined) => analyzersOf({ activeFilters, activeFiltersFrom: "x" }, known);
-    expect(namesOf(from(undefined).analyzers)).toEqual(["Pod", "Service", "Job"]);
-    expect(namesOf(from([]).analyzers)).toEqual(["Pod", "Service", "Job"]);
-    expect(namesOf(from(["storage"]).analyzers)).toEqual(["Storage"]);
-    expect(from(["Pod", "Ghost", "Ghost"])).toMatchObject({ unknown: ["Ghost"] });
+    expect(namesOf(chosen(undefined).analyzers)).toEqual(["Pod", "Service", "Job"]);
+    expect(namesOf(chosen([]).analyzers)).toEqual(["Pod", "Service", "Job"]);
+    expect(namesOf(chosen(["storage"]).analyzers)).toEqual(["Storage"]);
+    expect(chosen(["Pod", "Ghost", "Ghost"])).toMatchObject({ unknown: ["Ghost"] });
   });
 });
 
 describe("exit codes", () => {
-  const healthy = samples["healthy"] as Report;
-  const problems = samples["problems"] as Report;
-  const blind = samples["blind"] as Report;
-  const context = samples["context"] as Report;
+  const healthy = sample("healthy");
+  const problems = sample("problems");
+  const blind = sample("blind");
+  const context = sample("context");
   const warning = { ...problems, findings: problems.findings.filter(({ severity }) => severity === "warning") };
   test.each([
     ["healthy", healthy, "critical", true, 0],

@@ -250,6 +250,7 @@ describe("kubeconfig files", () => {
     ["a manifest", "apiVersion: apps/v1\nkind: Deployment\n", " holds a Deployment, not a kubeconfig", "--from"],
     ["text", "hello", " is not a kubeconfig", "--from"],
     ["a list that is none", config({ contexts: {} }), "contexts is not a list", "Mend the file"],
+    ["another JSON", '{"name":"k8sgpt"}', " is not a kubeconfig", "--from"],
     ["no contexts", config({}), "There is no context in kubeconfig ", "kubectl config set-context"],
     [
       "no current context",

@@ -4,6 +4,7 @@ import type { ClusterSource, ReadRequest } from "../../src/cluster/source.ts";
 import { Fault } from "../../src/fault.ts";
 import { type KindName, kindNames } from "../../src/kube/kinds.ts";
 import type { KindRead, SnapshotInput } from "../../src/kube/snapshot.ts";
+import { listOf, message } from "./codec/protobuf-encode.ts";
 import {
   cutConnection,
   forbidden,
@@ -189,6 +190,36 @@ describe("one list per kind", () => {
   });
 });
 
+describe("lists in protobuf", () => {
+  const type = { "content-type": "application/vnd.kubernetes.protobuf" };
+  const body = listOf(
+    ["a", "b", "c"].map((name) => message("core.v1.Pod", { metadata: { name, namespace: "shop" } })),
+    { apiVersion: "v1", kind: "PodList" },
+  );
+
+  it("are read in one piece", async () => {
+    const { server, result } = await readFrom((_, reply) => raw(reply, body, 200, type), ["Pod"], { codec: "auto" });
+    expect(names(result, "Pod")).toEqual(["a", "b", "c"]);
+    expect(result.reads).toEqual([{ kind: "Pod", state: "complete" }]);
+    expect(server.lists()).toHaveLength(1);
+  });
+
+  it("are asked for once more when they are cut, and never taken for whole", async () => {
+    const { server, result } = await readFrom((_, reply) => raw(reply, body.subarray(0, -10), 200, type), ["Pod"], {
+      codec: "auto",
+    });
+    expect(names(result, "Pod")).toEqual(["a", "b"]);
+    expect(result.reads).toMatchObject([
+      {
+        kind: "Pod",
+        state: "partial",
+        reason: expect.stringContaining("the list cannot be read: it ends in the middle"),
+      },
+    ]);
+    expect(server.lists()).toHaveLength(2);
+  });
+});
+
 describe("pages", () => {
   it("follows them to the end, 500 at a time", async () => {
     const { server, result } = await readFrom(threePages, ["Pod"]);
@@ -355,6 +386,21 @@ describe("what is not served or not allowed", () => {
     expect(server.lists()).toHaveLength(3 + 4 + 3);
   });
 
+  it("does not try each namespace for a kind that is refused to who may list others", async () => {
+    const { server, result } = await readFrom(
+      ({ path }, reply) =>
+        path.endsWith("/secrets") ? forbidden(reply, "secrets") : json(reply, list(["shop", "web"])),
+      ["Pod", "Secret", "Namespace"],
+    );
+    expect(server.lists().map(({ path }) => path)).toEqual([
+      "/api/v1/pods",
+      "/api/v1/secrets",
+      "/api/v1/namespaces",
+      "/api/v1/namespaces/default/secrets",
+    ]);
+    expect(readsOf(result, "Secret")).toMatchObject([{ state: "unread", reason: 'forbidden for user "ci"' }]);
+  });
+
   it("asks for the namespaces once, also when they are wanted themselves", async () => {
     const { server, result } = await readFrom(
       ({ path }, reply) =>
@@ -487,6 +533,19 @@ describe.each(["h2", "https"] as const)("trouble on the way (%s)", (protocol) =>
     const start = performance.now();
     const result = await read(source, ["Pod"]);
     expect(performance.now() - start).toBeGreaterThanOrEqual(990);
+    expect(result.reads).toEqual([{ kind: "Pod", state: "complete" }]);
+    expect(server.lists()).toHaveLength(2);
+  });
+
+  it("comes again after a server error that says when", async () => {
+    const { server, result } = await readFrom(
+      ({ earlier }, reply) =>
+        earlier === 0
+          ? status(reply, 500, "ServerTimeout", "the server was busy", { "retry-after": "0" })
+          : json(reply, list(["a"])),
+      ["Pod"],
+      { protocol },
+    );
     expect(result.reads).toEqual([{ kind: "Pod", state: "complete" }]);
     expect(server.lists()).toHaveLength(2);
   });
@@ -733,9 +792,7 @@ describe("opening", () => {
     const server = await serve(pods);
     const kubeconfig = server.kubeconfig({ cluster: { server: "https://127.0.0.1:1" } });
     const { message, next } = await fault(open(server, { kubeconfig }));
-    expect(message).toBe(
-      'Cannot reach the API server https://127.0.0.1:1 of context "prod": connection refused by https://127.0.0.1:1',
-    );
+    expect(message).toBe('Cannot reach the API server https://127.0.0.1:1 of context "prod": connection refused');
     expect(next).toContain("kubectl cluster-info");
   });
 

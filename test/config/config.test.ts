@@ -51,7 +51,10 @@ describe("the file's place", () => {
   });
 
   test("--config wins and has no legacy place", () => {
-    expect(configPlace("my.yaml", { env: {}, platform: "linux", home: "/home/me" })).toEqual({ path: "my.yaml", explicit: true });
+    expect(configPlace("my.yaml", { env: {}, platform: "linux", home: "/home/me" })).toEqual({
+      path: "my.yaml",
+      explicit: true,
+    });
   });
 });
 

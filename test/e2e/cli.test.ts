@@ -6,37 +6,30 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entry, k8sgpt, temporaryFolder } from "./run.ts";
 
-const brokenService = `
+const brokenShop = `
 apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
 ---
 apiVersion: v1
-kind: Service
-metadata: { name: cart, namespace: shop }
-spec: { selector: { app: cart }, ports: [{ port: 80 }] }
+kind: Node
+metadata: { name: worker-1, creationTimestamp: "2026-01-01T00:00:00Z" }
+status:
+  conditions:
+    - { type: Ready, status: "False", reason: KubeletNotReady, message: container runtime is down, lastTransitionTime: "2026-01-02T00:00:00Z" }
 ---
 apiVersion: v1
 kind: Pod
-metadata: { name: other-1, namespace: shop, labels: { app: other } }
+metadata: { name: other-1, namespace: shop, labels: { app: other }, creationTimestamp: "2026-01-03T00:00:00Z" }
 spec: { containers: [{ name: other, image: nginx }] }
----
-apiVersion: v1
-kind: List
-items:
-  - apiVersion: discovery.k8s.io/v1
-    kind: EndpointSlice
-    metadata: { name: cart-1, namespace: shop, labels: { kubernetes.io/service-name: cart } }
-    addressType: IPv4
-    endpoints: []
 `;
 
 const folder = temporaryFolder();
 const dump = join(folder, "shop.yaml");
-writeFileSync(dump, brokenService);
+writeFileSync(dump, brokenShop);
 
 test("the command is built", () => {
-  expect(existsSync(entry), "run `npm run build` first").toBe(true);
+  expect(existsSync(entry)).toBe(true);
 });
 
 describe("help", () => {
@@ -66,7 +59,7 @@ describe("wrong words", () => {
   test.each([
     [["analize"], "unknown command 'analize'", "Did you mean analyze?"],
     [["filters", "lst"], "unknown command 'lst'", "Did you mean list?"],
-    [["completion", "bsh"], "unknown command 'bsh'", "Did you mean bash?"],
+    [["completion", "bsh"], "unknown command 'bsh'", "Did you mean bash or zsh?"],
     [["analyze", "Pod"], "too many arguments", "--filter"],
     [["filters", "list", "all"], "too many arguments", "`k8sgpt filters list --help`"],
     [["analyze", "--namspace", "shop"], "unknown option '--namspace'", "Did you mean --namespace?"],
@@ -94,13 +87,6 @@ describe("wrong words", () => {
 });
 
 describe("what cannot run", () => {
-  const cannotRun = async (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> => {
-    const { code, stdout, stderr } = await k8sgpt(words, { env });
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toMatch(/^error: .+\nnext: .+\n$/);
-    return stderr;
-  };
-
   test("no kubeconfig", async () => {
     expect(await cannotRun(["analyze"])).toMatch(/kubeconfig/i);
   });
@@ -135,9 +121,11 @@ describe("what cannot run", () => {
   test("a broken config file, which stays as it is", async () => {
     const config = join(folder, "broken.yaml");
     writeFileSync(config, "active_filters: [Pod\n");
-    expect(await cannotRun(["analyze", "--from", dump, "--config", config])).toContain(`Config file ${config} is not valid YAML`);
+    expect(await cannotRun(["analyze", "--from", dump, "--config", config])).toContain(
+      `Config file ${config} is not valid YAML`,
+    );
     expect(await cannotRun(["filters", "list", "--config", config])).toContain("is not valid YAML");
-    expect(await cannotRun(["filters", "add", "Pod", "--config", config])).toContain("is not changed");
+    expect(await cannotRun(["filters", "set", "Node", "--config", config])).toContain("is not changed");
     expect(readFileSync(config, "utf8")).toBe("active_filters: [Pod\n");
   });
 
@@ -148,86 +136,128 @@ describe("what cannot run", () => {
 
 describe("analyze --from", () => {
   test("finds the fault, names it, and exits with 0", async () => {
-    const { code, stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Service"]);
+    const { code, stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Node"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain("Service shop/cart");
+    expect(stdout).toContain("Node worker-1");
     expect(stdout).toContain("✖ CRITICAL");
     expect(stdout).not.toContain("\u001B");
   });
 
   test("--fail-on", async () => {
-    expect((await k8sgpt(["analyze", "--from", dump, "-f", "Service", "--fail-on", "critical"])).code).toBe(4);
-    expect((await k8sgpt(["analyze", "--from", dump, "-f", "Service", "--fail-on", "never"])).code).toBe(0);
+    expect((await k8sgpt(["analyze", "--from", dump, "-f", "Node", "--fail-on", "critical"])).code).toBe(4);
+    expect((await k8sgpt(["analyze", "--from", dump, "-f", "Node", "--fail-on", "never"])).code).toBe(0);
   });
 
   test("from standard input", async () => {
-    const { code, stdout } = await k8sgpt(["analyze", "--from", "-", "-f", "Service"], { input: brokenService });
+    const { code, stdout } = await k8sgpt(["analyze", "--from", "-", "-f", "Node"], { input: brokenShop });
     expect(code).toBe(0);
-    expect(stdout).toContain("Service shop/cart");
+    expect(stdout).toContain("Node worker-1");
   });
 
   test("a namespace that does not exist", async () => {
-    const { code, stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Service", "-n", "shpo"]);
+    const { code, stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Node", "-n", "shpo"]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain('Namespace "shpo" does not exist');
     expect(stderr).toContain("Did you mean shop?");
   });
 
   test("standard output is one JSON document whatever the flags", async () => {
-    const { code, stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-o", "json", "-s", "-v", "-d", "--flat", "--color", "always"]);
+    const { code, stdout, stderr } = await k8sgpt([
+      "analyze",
+      "--from",
+      dump,
+      "-o",
+      "json",
+      "-s",
+      "-v",
+      "-d",
+      "--flat",
+      "--color",
+      "always",
+    ]);
     expect(code).toBe(0);
-    const schema: object = JSON.parse(readFileSync(new URL("../../schema/report.schema.json", import.meta.url), "utf8"));
+    const schema: object = JSON.parse(
+      readFileSync(new URL("../../schema/report.schema.json", import.meta.url), "utf8"),
+    );
     const validate = new Ajv2020({ allErrors: true }).compile(schema);
     const report: Record<string, unknown> = JSON.parse(stdout);
     validate(report);
     expect(validate.errors).toBeNull();
     expect(report["status"]).toBe("ProblemDetected");
-    expect(report["stats"]).toContainEqual(expect.objectContaining({ analyzer: "Service" }));
+    expect(report["stats"]).toContainEqual(expect.objectContaining({ analyzer: "Node" }));
     expect(report["errors"]).toContain("[KubernetesDoc] a saved cluster holds no descriptions of fields");
     expect(stderr).toContain("Analyzed");
   });
 
   test("the same dump gives the same bytes", async () => {
-    const [a, b] = await Promise.all([1, 2].map(async () => k8sgpt(["analyze", "--from", dump, "-o", "json", "-f", "Service"])));
-    const timeless = (text: string | undefined): string => (text ?? "").replace(/"takenAt": "[^"]*"/, "");
-    expect(timeless(a?.stdout)).toBe(timeless(b?.stdout));
+    const [a, b] = await Promise.all(
+      [1, 2].map(async () => k8sgpt(["analyze", "--from", dump, "-o", "json", "-f", "Node"])),
+    );
+    expect(a?.stdout).toBe(b?.stdout);
   });
 
   test("stats go to standard error in text mode", async () => {
-    const { stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Service", "-s"]);
-    expect(stderr).toMatch(/- Analyzer Service took [\d.]+ ms/);
+    const { stdout, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Node", "-s"]);
+    expect(stderr).toMatch(/- Analyzer Node took [\d.]+ ms/);
     expect(stdout).not.toContain("took");
   });
 
   test("40 columns", async () => {
-    const { stdout } = await k8sgpt(["analyze", "--from", dump, "-f", "Service"], { env: { COLUMNS: "40" } });
+    const { stdout } = await k8sgpt(["analyze", "--from", dump, "-f", "Node"], { env: { COLUMNS: "40" } });
     const prose = stdout.replace(/^ +\$ (?:.*\\\n)*.*$/gm, "").split("\n");
     expect(prose.filter((line) => Array.from(line).length > 40)).toEqual([]);
   });
 
   test("colour when asked for, whatever NO_COLOR says; none otherwise", async () => {
-    const words = ["analyze", "--from", dump, "-f", "Service"];
+    const words = ["analyze", "--from", dump, "-f", "Node"];
     expect((await k8sgpt([...words, "--color", "always"], { env: { NO_COLOR: "1" } })).stdout).toContain("\u001B[31m");
     expect((await k8sgpt(words, { env: { NO_COLOR: "1" } })).stdout).not.toContain("\u001B");
   });
 
   test("a locale without UTF-8 gets ASCII", async () => {
-    const { stdout } = await k8sgpt(["analyze", "--from", dump, "-f", "Service"], { env: { LANG: "C" } });
+    const { stdout } = await k8sgpt(["analyze", "--from", dump, "-f", "Node"], { env: { LANG: "C" } });
     expect(stdout).toMatch(/^[ -~\n]*$/);
     expect(stdout).toContain("x CRITICAL");
   });
 
   test("a reader that leaves early is no error", async () => {
-    const { code, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Service", "--fail-on", "critical"], { closeEarly: true });
+    const { code, stderr } = await k8sgpt(["analyze", "--from", dump, "-f", "Node", "--fail-on", "critical"], {
+      closeEarly: true,
+    });
     expect({ code, stderr }).toEqual({ code: 4, stderr: "" });
   });
 
   test("active filters that do not exist are told, and nothing checked is not health", async () => {
-    const { code, stdout } = await k8sgpt(["analyze", "--from", dump, "-o", "json"], { env: { K8SGPT_ACTIVE_FILTERS: "Ghost" } });
+    const { code, stdout } = await k8sgpt(["analyze", "--from", dump, "-o", "json"], {
+      env: { K8SGPT_ACTIVE_FILTERS: "Ghost" },
+    });
     expect(code).toBe(3);
     const report: Record<string, unknown> = JSON.parse(stdout);
     expect(report["status"]).toBe("Incomplete");
     expect(report["errors"]).toEqual(["[Ghost] K8SGPT_ACTIVE_FILTERS names it, but there is no such filter"]);
+  });
+});
+
+describe("snapshot", () => {
+  test("saves what analyze reads: both tell the same story", async () => {
+    const file = join(temporaryFolder(), "shop.tar.gz");
+    const { code, stdout, stderr } = await k8sgpt(["snapshot", "--from", dump, "-o", file, "-f", "Node"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    expect(stderr).toContain(`Saved 3 objects to ${file}`);
+    expect(stderr).toContain(`next: \`k8sgpt analyze --from ${file}\``);
+    const [before, after] = await Promise.all(
+      [dump, file].map(async (path) =>
+        JSON.parse((await k8sgpt(["analyze", "--from", path, "-f", "Node", "-o", "json"])).stdout),
+      ),
+    );
+    expect(after.incidents.map(({ title }: { title: string }) => title)).toEqual(
+      before.incidents.map(({ title }: { title: string }) => title),
+    );
+    expect(after.incidents).not.toEqual([]);
+    expect(await k8sgpt(["snapshot", "--from", dump, "-o", file])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is there already"),
+    });
   });
 });
 
@@ -249,8 +279,14 @@ describe("filters", () => {
     expect(await filters("set", "service")).toMatchObject({ code: 0, stdout: "Active: Service\n", stderr: "" });
     expect(readFileSync(config, "utf8")).toBe("active_filters:\n  - Service\n");
     expect(statSync(config).mode & 0o777).toBe(0o600);
-    expect(await filters("add", "Service")).toMatchObject({ code: 1, stderr: expect.stringContaining('"Service" is active already') });
-    expect(await filters("remove", "Service")).toMatchObject({ code: 1, stderr: expect.stringContaining("No filter would be left") });
+    expect(await filters("add", "Service")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('"Service" is active already'),
+    });
+    expect(await filters("remove", "Service")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("No filter would be left"),
+    });
     writeFileSync(config, "active_filters:\n  - Service # mine\n  - Ghost\n");
     expect((await filters("list")).stdout).toContain("> Ghost (unknown: it checks nothing)");
     expect(await filters("remove", "Ghost")).toMatchObject({ code: 0, stdout: "Removed: Ghost\n" });
@@ -263,9 +299,15 @@ describe("filters", () => {
 describe("completion", () => {
   test("answers words of the table, and nothing on errors", async () => {
     expect((await k8sgpt(["__complete", "--", "ana"])).stdout).toMatch(/^analyze\tFind /);
-    expect((await k8sgpt(["__complete", "--no-descriptions", "--", "analyze", "--fail-on", ""])).stdout).toBe("critical\nwarning\ninfo\nnever\n");
-    expect((await k8sgpt(["__complete", "--no-descriptions", "--", "analyze", "-f", "Serv"])).stdout).toContain("Service\n");
-    expect(await k8sgpt(["__complete", "--", "analyze", "--kubeconfig", join(folder, "none"), "--context", ""])).toMatchObject({
+    expect((await k8sgpt(["__complete", "--no-descriptions", "--", "analyze", "--fail-on", ""])).stdout).toBe(
+      "critical\nwarning\ninfo\nnever\n",
+    );
+    expect((await k8sgpt(["__complete", "--no-descriptions", "--", "analyze", "-f", "Serv"])).stdout).toContain(
+      "Service\n",
+    );
+    expect(
+      await k8sgpt(["__complete", "--", "analyze", "--kubeconfig", join(folder, "none"), "--context", ""]),
+    ).toMatchObject({
       code: 0,
       stdout: "",
       stderr: "",
@@ -308,7 +350,10 @@ describe("a server that does not answer", () => {
   });
 
   test("SIGTERM is 143", async () => {
-    expect((await k8sgpt(["analyze", "--kubeconfig", kubeconfig, "-v"], { kill: { when: "Opened", signal: "SIGTERM" } })).code).toBe(143);
+    expect(
+      (await k8sgpt(["analyze", "--kubeconfig", kubeconfig, "-v"], { kill: { when: "Opened", signal: "SIGTERM" } }))
+        .code,
+    ).toBe(143);
   });
 
   test("--timeout ends the run with what there is", async () => {
@@ -325,18 +370,29 @@ describe("start", () => {
     ? JSON.parse(readFileSync(join(entry, "..", "chunks.json"), "utf8"))
     : {};
 
-  test.each([[["--help"]], [["version"]], [["filters", "list"]], [["completion", "bash"]]])("%j loads little", async (words) => {
-    const { stderr, code } = await k8sgpt(words, { env: { NODE_DEBUG: "esm" } });
-    expect(code).toBe(0);
-    const loaded = [...new Set([...stderr.matchAll(/dist\/([\w-]+\.js)/g)].flatMap(([, name]) => name ?? []))];
-    expect(loaded).toContain("k8sgpt.js");
-    const inputs = loaded.flatMap((name) => chunks[name]?.inputs ?? []);
-    expect(inputs).toContainEqual(expect.stringContaining("commander/lib/command.js"));
-    for (const heavy of ["client-node", "chalk", "js-yaml", "node_modules/yaml", "src/cluster/", "src/engine/", "src/report/"]) {
-      expect(inputs.filter((input) => input.includes(heavy)), heavy).toEqual([]);
-    }
-    expect(loaded.length, loaded.join(" ")).toBeLessThanOrEqual(10);
-  });
+  test.each([[["--help"]], [["version"]], [["filters", "list"]], [["completion", "bash"]]])(
+    "%j loads little",
+    async (words) => {
+      const { stderr, code } = await k8sgpt(words, { env: { NODE_DEBUG: "esm" } });
+      expect(code).toBe(0);
+      const loaded = [...new Set([...stderr.matchAll(/dist\/([\w-]+\.js)/g)].flatMap(([, name]) => name ?? []))];
+      expect(loaded).toContain("k8sgpt.js");
+      const inputs = loaded.flatMap((name) => chunks[name]?.inputs ?? []);
+      expect(inputs).toContainEqual(expect.stringContaining("commander/lib/command.js"));
+      for (const heavy of [
+        "client-node",
+        "chalk",
+        "js-yaml",
+        "node_modules/yaml",
+        "src/cluster/",
+        "src/engine/",
+        "src/report/",
+      ]) {
+        expect(inputs.filter((input) => input.includes(heavy))).toEqual([]);
+      }
+      expect(loaded.length).toBeLessThanOrEqual(20);
+    },
+  );
 
   test("undici is not in the bundle", () => {
     const inputs = Object.values(chunks).flatMap((chunk) => chunk.inputs);
@@ -354,4 +410,12 @@ function kubeconfigFor(server: string, name: string): string {
     users: [{ name, user: { token: "not-a-real-token" } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
   });
+}
+
+/** What it says on standard error, of a command that must end with 1 and a fault. */
+async function cannotRun(words: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await k8sgpt(words);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^error: .+\nnext: .+\n$/);
+  return stderr;
 }

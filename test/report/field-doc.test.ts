@@ -7,16 +7,27 @@ const document = {
       "io.example.v1.Service": { properties: { spec: { description: "a CRD whose name ends the same" } } },
       "io.k8s.api.core.v1.Service": {
         "x-kubernetes-group-version-kind": [{ group: "", version: "v1", kind: "Service" }],
-        properties: { spec: { allOf: [{ $ref: "#/components/schemas/Spec" }], default: {}, description: "What is wanted." } },
+        properties: {
+          spec: { allOf: [{ $ref: "#/components/schemas/Spec" }], default: {}, description: "What is wanted." },
+        },
       },
       Spec: {
         properties: {
           selector: { description: "Route traffic.", type: "object", additionalProperties: { type: "string" } },
-          ports: { description: "The ports.", type: "array", items: { allOf: [{ $ref: "#/components/schemas/Port" }] } },
+          ports: {
+            description: "The ports.",
+            type: "array",
+            items: { allOf: [{ $ref: "#/components/schemas/Port" }] },
+          },
           loop: { $ref: "#/components/schemas/Loop" },
         },
       },
-      Port: { properties: { port: { description: "The port." }, inline: { type: "array", items: { properties: { deep: { description: "Deep." } } } } } },
+      Port: {
+        properties: {
+          port: { description: "The port." },
+          inline: { type: "array", items: { properties: { deep: { description: "Deep." } } } },
+        },
+      },
       Loop: { $ref: "#/components/schemas/Loop" },
     },
   },

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, integer, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { clean, columnsOf, fill, wrap, wrapCommand } from "../../src/report/layout.ts";
 
@@ -15,8 +15,8 @@ describe("clean", () => {
   });
 
   test("never lets a control character through", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+    assert(
+      property(string({ unit: "binary" }), (text) => {
         expect(clean(text)).not.toMatch(/\p{Cc}/u);
       }),
     );
@@ -41,8 +41,8 @@ describe("wrap", () => {
   });
 
   test("keeps every character but spaces, and the width", () => {
-    fc.assert(
-      fc.property(fc.string(), fc.integer({ min: 8, max: 100 }), (text, width) => {
+    assert(
+      property(string(), integer({ min: 8, max: 100 }), (text, width) => {
         const lines = wrap(text, width);
         expect(lines.join("").replace(/\s+/g, "")).toBe(text.replace(/\s+/g, ""));
         expect(Math.max(0, ...lines.map(columnsOf))).toBeLessThanOrEqual(width);
@@ -53,7 +53,10 @@ describe("wrap", () => {
 
 describe("fill", () => {
   test("a joiner that breaks goes to the start of the next line", () => {
-    expect(fill(["ConfigMap a", "Deployment b", "Service c"], 26, " → ")).toEqual(["ConfigMap a → Deployment b", "→ Service c"]);
+    expect(fill(["ConfigMap a", "Deployment b", "Service c"], 26, " → ")).toEqual([
+      "ConfigMap a → Deployment b",
+      "→ Service c",
+    ]);
   });
 });
 

@@ -19,7 +19,9 @@ const payments = namedRef("Deployment", "payments", "ledger");
 const ledgerPod = namedRef("Pod", "payments", "ledger-5f7b9c4d6-q8w2e");
 const node = namedRef("Node", undefined, "worker-3.eu-central-1.compute.internal");
 
-function finding(given: Pick<Finding, "id" | "rule" | "analyzer" | "severity" | "title" | "object"> & Partial<Finding>): Finding {
+function finding(
+  given: Pick<Finding, "id" | "rule" | "analyzer" | "severity" | "title" | "object"> & Partial<Finding>,
+): Finding {
   return {
     depth: 6,
     objects: [given.object],
@@ -230,8 +232,19 @@ export const samples: Readonly<Record<string, Report>> = {
         next: "kubectl auth can-i list storageclasses.storage.k8s.io",
         level: "gap",
       },
-      { what: "events", namespace: "payments", reason: "the server did not answer within 30 s", analyzers: ["Pod"], level: "gap" },
-      { what: "horizontalpodautoscalers", reason: "the server does not serve this kind", analyzers: ["Deployment"], level: "scope" },
+      {
+        what: "events",
+        namespace: "payments",
+        reason: "the server did not answer within 30 s",
+        analyzers: ["Pod"],
+        level: "gap",
+      },
+      {
+        what: "horizontalpodautoscalers",
+        reason: "the server does not serve this kind",
+        analyzers: ["Deployment"],
+        level: "scope",
+      },
     ],
     errors: ['[Ingress] cannot list secrets: forbidden for user "ci"', "[CronJob] Cannot read properties of null"],
     hidden: { info: 7, risk: 1 },
@@ -266,3 +279,10 @@ export const samples: Readonly<Record<string, Report>> = {
     errors: ['[Pod] forbidden for user "nobody"', '[Service] forbidden for user "nobody"'],
   },
 };
+
+/** One of them by its name. */
+export function sample(name: string): Report {
+  const report = samples[name];
+  if (report === undefined) throw new Error(`there is no sample "${name}"`);
+  return report;
+}

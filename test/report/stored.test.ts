@@ -9,7 +9,7 @@ import { docKey } from "../../src/report/field-doc.ts";
 import { renderJson } from "../../src/report/json.ts";
 import { columnsOf } from "../../src/report/layout.ts";
 import { plain, renderText } from "../../src/report/text.ts";
-import { samples } from "./samples.ts";
+import { sample, samples } from "./samples.ts";
 
 const folder = new URL("stored/", import.meta.url);
 const docs = new Map([[docKey("Service", "spec.selector"), "Route service traffic to pods with matching label keys."]]);
@@ -17,7 +17,10 @@ const text = { palette: plain, unicode: true, flat: false };
 
 const outputs: Readonly<Record<string, () => string>> = Object.fromEntries(
   Object.entries(samples).flatMap(([name, report]): [string, () => string][] => [
-    ...[40, 80, 120].map((width): [string, () => string] => [`${name}-${width}.txt`, () => renderText(report, { ...text, width })]),
+    ...[40, 80, 120].map((width): [string, () => string] => [
+      `${name}-${width}.txt`,
+      () => renderText(report, { ...text, width }),
+    ]),
     [`${name}-ascii-80.txt`, () => renderText(report, { ...text, width: 80, unicode: false })],
     [`${name}-flat.txt`, () => renderText(report, { ...text, width: 80, flat: true, docs })],
     [`${name}.json`, () => renderJson(report, { withStats: name === "problems", docs })],
@@ -48,42 +51,51 @@ describe("text", () => {
   });
 
   test("a command put together again is the rule's command", () => {
-    const problems = samples["problems"];
-    const made = renderText(problems ?? never(), { ...text, width: 40 });
-    const commands = [...made.matchAll(/^ +\$ ((?:.*\\\n)*.*)$/gm)].map(([, command = ""]) => command.replace(/ \\\n +/g, " "));
-    expect(commands).toEqual(problems?.incidents.flatMap(({ root }) => root.commands));
+    const problems = sample("problems");
+    const made = renderText(problems, { ...text, width: 40 });
+    const commands = [...made.matchAll(/^ +\$ ((?:.*\\\n)*.*)$/gm)].map(([, command = ""]) =>
+      command.replace(/ \\\n +/g, " "),
+    );
+    expect(commands).toEqual(problems.incidents.flatMap(({ root }) => root.commands));
   });
 
   test("nothing from the cluster steers the terminal", () => {
-    const made = Object.values(samples).map((report) => renderText(report, { ...text, width: 80 })).join("");
+    const made = Object.values(samples)
+      .map((report) => renderText(report, { ...text, width: 80 }))
+      .join("");
     // oxlint-disable-next-line no-control-regex -- control characters are the point
     expect(made).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/);
     expect(made).not.toContain("title");
   });
 
   test("ASCII terminals get ASCII", () => {
-    const made = Object.values(samples).map((report) => renderText(report, { ...text, width: 80, unicode: false })).join("");
+    const made = Object.values(samples)
+      .map((report) => renderText(report, { ...text, width: 80, unicode: false }))
+      .join("");
     // oxlint-disable-next-line no-control-regex -- ASCII begins with control characters
     expect(made).toMatch(/^[\u0000-\u007F]*$/);
   });
 
   test("only a complete report without findings says that there are no problems", () => {
     const phrase = "No problems detected";
-    const saying = Object.keys(samples).filter((name) => renderText(samples[name] ?? never(), { ...text, width: 80 }).includes(phrase));
+    const saying = Object.keys(samples).filter((name) =>
+      renderText(sample(name), { ...text, width: 80 }).includes(phrase),
+    );
     expect(saying).toEqual(["healthy", "context"]);
     const flat = Object.keys(samples).filter((name) =>
-      renderText(samples[name] ?? never(), { ...text, width: 80, flat: true }).includes(phrase),
+      renderText(sample(name), { ...text, width: 80, flat: true }).includes(phrase),
     );
     expect(flat).toEqual(["healthy", "context"]);
   });
 
   test("colour wraps what plain text says and adds nothing", () => {
-    const mark = (text: string) => `\u001B[1m${text}\u001B[0m`;
     const palette = { ...plain, critical: mark, warning: mark, good: mark, strong: mark, dim: mark, command: mark };
     for (const report of Object.values(samples)) {
       const colored = renderText(report, { ...text, width: 80, palette });
       // oxlint-disable-next-line no-control-regex -- the colours are control sequences
-      expect(colored.replace(/\u001B\[[01]m/g, "").replace(/ +$/gm, "")).toBe(renderText(report, { ...text, width: 80 }));
+      expect(colored.replace(/\u001B\[[01]m/g, "").replace(/ +$/gm, "")).toBe(
+        renderText(report, { ...text, width: 80 }),
+      );
     }
   });
 });
@@ -93,19 +105,19 @@ describe("JSON", () => {
   const validate = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
 
   test.each(Object.keys(samples))("%s is valid by the published schema", (name) => {
-    validate(JSON.parse(renderJson(samples[name] ?? never(), { withStats: true, docs })));
+    validate(JSON.parse(renderJson(sample(name), { withStats: true, docs })));
     expect(validate.errors).toBeNull();
   });
 
   test("the schema refuses what it should", () => {
-    const made = JSON.parse(renderJson(samples["problems"] ?? never(), { withStats: false }));
+    const made = JSON.parse(renderJson(sample("problems"), { withStats: false }));
     expect(validate({ ...made, results: null })).toBe(false);
     expect(validate({ ...made, status: "Fine" })).toBe(false);
     expect(validate({ ...made, surprise: 1 })).toBe(false);
   });
 
   test("k8sgpt's keys come first and have k8sgpt's types", () => {
-    const made = JSON.parse(renderJson(samples["problems"] ?? never(), { withStats: false }));
+    const made = JSON.parse(renderJson(sample("problems"), { withStats: false }));
     expect(Object.keys(made).slice(0, 5)).toEqual(["provider", "errors", "status", "problems", "results"]);
     expect(made.provider).toBe("");
     expect(made.problems).toBe(5);
@@ -132,6 +144,6 @@ describe("JSON", () => {
   });
 });
 
-function never(): never {
-  throw new Error("there is no such sample");
+function mark(painted: string): string {
+  return `\u001B[1m${painted}\u001B[0m`;
 }

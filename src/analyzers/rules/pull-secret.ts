@@ -4,7 +4,7 @@ import type { Observation, Rule } from "../../findings/finding.ts";
 import { ageOfObject, graceMs, hasSettled, isGoingAway } from "../../kube/guards.ts";
 import type { KindName, PodSpec } from "../../kube/kinds.ts";
 import { namedRef, type ObjectRef } from "../../kube/object-ref.ts";
-import { type Templated, templatedWorkloads } from "../../kube/relations.ts";
+import { type Templated, templatedOfKind } from "../../kube/relations.ts";
 import { similarNames } from "../../kube/similar.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 
@@ -35,9 +35,7 @@ export function* missingPullSecrets(
   kind: Templated["kind"],
   isOver: (object: Templated["object"]) => boolean = () => false,
 ): Iterable<Observation<"image-pull-secret-missing">> {
-  for (const workload of templatedWorkloads(snapshot)) {
-    if (workload.kind !== kind) continue;
-    const { object, ref, spec, path, wanted } = workload;
+  for (const { object, ref, spec, path, wanted } of templatedOfKind(snapshot, kind)) {
     const { namespace } = ref;
     if (namespace === undefined || spec === undefined || isOver(object) || isGoingAway(snapshot, object)) continue;
     if (!hasSettled(snapshot, object, graceMs.pod) || !snapshot.isComplete("Secret", namespace)) continue;

@@ -8,7 +8,7 @@
  * synchronous, and a message that can hold itself does not compile.
  */
 import { type AnyFields, lastApplied } from "../../kube/wire.ts";
-import { isWorthAsking, placeOf, share, sharedText, sharedValue, type Sharing } from "./protobuf-shared.ts";
+import { isWorthAsking, newSharing, placeOf, share, sharedText, sharedValue, type Sharing } from "./protobuf-shared.ts";
 import { schema } from "./schema.generated.ts";
 
 /** Bytes that are not what they should be. The reader of the list says which list it was, and where. */
@@ -26,8 +26,6 @@ export interface Plan {
   readonly slots: readonly Slot[];
   /** The values of the object that is being read, by slot. */
   readonly values: unknown[];
-  /** By set of keys, an object that has them, to be copied: V8 then gives all copies one layout without spare room. */
-  readonly layouts: Map<number, Readonly<Record<string, unknown>>>;
 }
 
 type FieldsByNumber = readonly (Field | undefined)[];
@@ -59,11 +57,6 @@ interface Slot {
   /** Makes what JSON shows when nothing was sent, if it shows anything. */
   readonly absent: (() => unknown) | undefined;
 }
-
-/** A message with more sets of keys than this has no usual ones: the rest of its objects are built key by key. */
-const maxLayouts = 256;
-/** A set of keys is a number with a bit per slot. */
-const maxSlotsOfLayout = 50;
 
 /**
  * Joins a projection to the schema of `message`. A field of the projection that the message does not have is never
@@ -103,14 +96,14 @@ export function compile(message: string, fields: AnyFields): Plan {
         inline: [],
         without: name === "annotations" && !whole ? lastApplied : undefined,
         items: [],
-        sharing: { asked: 0, found: 0 },
+        sharing: newSharing(),
       };
     }
     // Without holes, so that a number that is not wanted is an element like any other.
     return Array.from(placed);
   };
   const placed = place(message);
-  return { fields: placed, slots, values: names.map(() => undefined), layouts: new Map() };
+  return { fields: placed, slots, values: names.map(() => undefined) };
 }
 
 /** A line of the schema. */
@@ -156,7 +149,7 @@ function embedded(inline: FieldsByNumber): Field {
     inline,
     without: undefined,
     items: [],
-    sharing: { asked: 0, found: 0 },
+    sharing: newSharing(),
   };
 }
 
@@ -193,7 +186,7 @@ function formOf({ name, many, type }: Line, fields: AnyFields): Form {
   if (form?.isVarint === true && many === "map") throw new Error(`${name} is a map of numbers, which is not read yet`);
   if (form !== undefined) return form;
   const plan = compile(type, item);
-  const sharing = { asked: 0, found: 0 };
+  const sharing = newSharing();
   return {
     read: (cursor, end) => readSharedObject(plan, sharing, cursor, end),
     isVarint: false,
@@ -375,38 +368,16 @@ function setKey(map: Record<string, unknown>, key: string, value: unknown): void
   }
 }
 
-function finish({ slots, values, layouts }: Plan): Record<string, unknown> {
-  let set = 0;
-  let bit = 1;
-  // By index: this and the next loop run for every object that is kept.
-  for (let index = 0; index < slots.length; index++) {
-    if (values[index] === undefined) values[index] = slots[index]?.absent?.();
-    if (values[index] !== undefined) set += bit;
-    bit *= 2;
-  }
-  const object: Record<string, unknown> =
-    slots.length > maxSlotsOfLayout ? {} : { ...layoutOf(slots, values, layouts, set) };
+function finish({ slots, values }: Plan): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  // By index: this runs for every object that is kept.
   for (let index = 0; index < slots.length; index++) {
     const slot = slots[index];
-    if (slot !== undefined && values[index] !== undefined) object[slot.key] = values[index];
+    const sent = values[index];
+    const value = sent === undefined ? slot?.absent?.() : sent;
+    if (slot !== undefined && value !== undefined) object[slot.key] = value;
   }
   return object;
-}
-
-function layoutOf(
-  slots: readonly Slot[],
-  values: readonly unknown[],
-  layouts: Plan["layouts"],
-  set: number,
-): Record<string, unknown> {
-  const known = layouts.get(set);
-  if (known !== undefined) return known;
-  if (layouts.size >= maxLayouts) return {};
-  const keys = slots.filter((_, index) => values[index] !== undefined).map(({ key }) => key);
-  // JSON.parse gives an object room for its keys and no more; one that grows key by key has room to spare.
-  const layout: Record<string, null> = JSON.parse(`{${keys.map((key) => `${JSON.stringify(key)}:null`).join()}}`);
-  layouts.set(set, layout);
-  return layout;
 }
 
 /** The number and wire type of the next field. */

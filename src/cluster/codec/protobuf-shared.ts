@@ -14,10 +14,19 @@ const places = 4096;
 /** Room for copies of the bytes of values; when it is full, all are forgotten. */
 const arenaBytes = 1024 * 1024;
 
-/** One thing that may repeat, such as the labels of Pods, and how often it did. */
+/** One thing that may repeat, such as the labels of Pods, and whether it did of late. */
 export interface Sharing {
   asked: number;
   found: number;
+  /** How many values pass by before it is tried again. */
+  pause: number;
+}
+
+/** Things that hardly ever repeat, such as an object's metadata, are not worth the copy of their bytes. */
+const trial = { asks: 64, pause: 512, worthwhile: 1 / 8 };
+
+export function newSharing(): Sharing {
+  return { asked: 0, found: 0, pause: 0 };
 }
 
 interface Entry {
@@ -40,17 +49,20 @@ export function forgetShared(): void {
   used = 0;
 }
 
-/** Whether to ask for a value of so many bytes: things that hardly ever repeat are tried now and then only. */
+/** Whether to ask for a value of so many bytes. */
 export function isWorthAsking(sharing: Sharing, length: number): boolean {
   if (length > maxValueBytes) return false;
-  if (sharing.asked >= 1024) {
-    // What was long ago counts less: this list may be another one.
-    sharing.asked /= 4;
-    sharing.found /= 4;
+  if (sharing.pause > 0) {
+    sharing.pause -= 1;
+    return false;
   }
-  const { asked, found } = sharing;
-  sharing.asked = asked + 1;
-  return asked < 64 || found * 8 > asked || asked % 16 === 0;
+  if (sharing.asked === trial.asks) {
+    if (sharing.found < trial.asks * trial.worthwhile) sharing.pause = trial.pause;
+    sharing.asked = 0;
+    sharing.found = 0;
+  }
+  sharing.asked += 1;
+  return true;
 }
 
 /** Where the value of these bytes has its place. */

@@ -1841,27 +1841,6 @@ export const schema: Readonly<Record<string, readonly string[]>> = {
   "meta.v1.PartialObjectMetadata": [
     "metadata 1 meta.v1.ObjectMeta!",
   ],
-  "meta.v1.Status": [
-    "metadata 1 meta.v1.ListMeta!",
-    "status 2 string",
-    "message 3 string",
-    "reason 4 string",
-    "details 5 *meta.v1.StatusDetails",
-    "code 6 int",
-  ],
-  "meta.v1.StatusCause": [
-    "reason 1 string",
-    "message 2 string",
-    "field 3 string",
-  ],
-  "meta.v1.StatusDetails": [
-    "name 1 string",
-    "group 2 string",
-    "kind 3 string",
-    "uid 6 string",
-    "causes 4 []meta.v1.StatusCause",
-    "retryAfterSeconds 5 int",
-  ],
   "networking.v1.HTTPIngressPath": [
     "path 1 string",
     "pathType 3 *string!",

@@ -14,7 +14,7 @@ import { type Entry, entryIn, type Target, textIn } from "./kubeconfig.ts";
 import { oidcTokens, tokenExpiry } from "./oidc.ts";
 
 /** How TLS to the API server is set up. */
-export interface TlsSettings {
+interface TlsSettings {
   readonly ca?: string | Buffer | readonly string[];
   readonly cert?: string | Buffer;
   readonly key?: string | Buffer;

@@ -19,7 +19,7 @@ import type { Target } from "./kubeconfig.ts";
 import { connected, openProxySocket, openSocket, proxyAuthorization, proxyOf } from "./proxy.ts";
 
 /** A successful answer. The body is unpacked; reading it throws a `RequestFailure` when it breaks off. */
-export interface Answer {
+interface Answer {
   /** In lower case, with its parameters. */
   readonly contentType: string;
   readonly body: AsyncIterable<Uint8Array>;
@@ -83,7 +83,6 @@ interface Link {
   send(path: string, headers: Headers, signal: AbortSignal): Promise<Head>;
   /** Lets requests under way end and takes no more. */
   retire(): void;
-  destroy(): void;
 }
 
 /**
@@ -247,12 +246,10 @@ export function openDoor(options: DoorOptions): Door {
     async close() {
       const open = link?.made;
       link = undefined;
-      lifetime.abort(stopped());
       limit.clearQueue();
-      await open?.then(
-        (held) => held.destroy(),
-        () => undefined,
-      );
+      // Ends what is being opened, and every link that was.
+      lifetime.abort(stopped());
+      await open?.catch(() => undefined);
     },
   };
 }
@@ -304,8 +301,11 @@ async function answeredError(head: Head, body: AsyncIterable<Uint8Array>, hint: 
   }
   const content = Buffer.concat(chunks);
   const refused = refusal(head.status, content, hint);
-  if (head.status !== 429 && head.status !== 503) return refused;
-  return new BusyAnswer(refused, head.status, retryAfterMs(head.headers["retry-after"], content));
+  const retryAfter = head.headers["retry-after"];
+  // Any server error that says when to come again means it (client-go reads it so).
+  const isBusy = head.status === 429 || head.status === 503 || (head.status >= 500 && retryAfter !== undefined);
+  if (!isBusy) return refused;
+  return new BusyAnswer(refused, head.status, retryAfterMs(retryAfter, content));
 }
 
 /** Retry-After in seconds or as a date, else what the Status says. */
@@ -391,13 +391,15 @@ async function dial(
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     const socket = await openSocket({ host, port: Number(url.port || 443) }, proxy, agent, either);
-    const { servername = isIP(host) === 0 ? host : undefined, ca, cert, key, rejectUnauthorized } = tls;
+    const { servername = host, ca, cert, key, rejectUnauthorized } = tls;
     const secure = connectTls({
       socket,
-      host,
+      // The name that the certificate must have.
+      host: servername,
       ALPNProtocols: protocols,
       rejectUnauthorized,
-      ...(servername !== undefined && { servername }),
+      // An address is no name to ask a server for (RFC 6066, 3).
+      ...(isIP(servername) === 0 && { servername }),
       ...(ca !== undefined && { ca: typeof ca === "string" || Buffer.isBuffer(ca) ? ca : [...ca] }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
@@ -409,7 +411,7 @@ async function dial(
 }
 
 /** One HTTP/2 session. It ends its life with the first sign of trouble; requests under way may still be answered. */
-function sessionLink({ url, retired }: LinkOptions, socket: TLSSocket): Link {
+function sessionLink({ url, retired, signal: lifetime }: LinkOptions, socket: TLSSocket): Link {
   let isRetired = false;
   let broken: Error | undefined;
   const session: ClientHttp2Session = connectHttp2(url.origin, {
@@ -424,6 +426,8 @@ function sessionLink({ url, retired }: LinkOptions, socket: TLSSocket): Link {
     retired();
     if (!session.closed && !session.destroyed) session.close();
   };
+  // A retired session may wait for an answer that never comes; it ends with the door.
+  lifetime.addEventListener("abort", () => session.destroy());
   session.on("connect", () => session.setLocalWindowSize(sessionWindowBytes));
   session.on("goaway", retire);
   session.on("close", retire);
@@ -457,10 +461,6 @@ function sessionLink({ url, retired }: LinkOptions, socket: TLSSocket): Link {
         );
       }),
     retire,
-    destroy: () => {
-      retire();
-      session.destroy();
-    },
   };
 }
 
@@ -490,6 +490,10 @@ function poolLink(options: LinkOptions, first: Socket | undefined): Link {
     })();
     return undefined;
   };
+  lifetime.addEventListener("abort", () => {
+    spare?.destroy();
+    agent.destroy();
+  });
   const extra: Headers = proxy !== undefined && isWholeAddress ? proxyAuthorization(proxy) : {};
   return {
     send: (path, headers, signal) =>
@@ -518,11 +522,6 @@ function poolLink(options: LinkOptions, first: Socket | undefined): Link {
         asked.end();
       }),
     retire: retired,
-    destroy: () => {
-      retired();
-      spare?.destroy();
-      agent.destroy();
-    },
   };
 }
 

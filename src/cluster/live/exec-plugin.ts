@@ -104,10 +104,11 @@ function run(
     let error: unknown;
     let isTimeout = false;
     const errorLines: string[] = [];
-    const note = (line: string): void => {
-      if (line.trim() === "") return;
-      errorLines.push(line.trim());
-      onNote(line.trimEnd());
+    const note = (text: string): void => {
+      const line = text.replace(/\p{Cc}/gu, "").trim();
+      if (line === "") return;
+      errorLines.push(line);
+      onNote(line);
     };
     const limit = isInteractive
       ? undefined

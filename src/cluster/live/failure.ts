@@ -130,6 +130,7 @@ function fieldsOf(message: Uint8Array): Map<number, number | Uint8Array> {
 /** What an error answer means. `body` is the start of it; `what` the host, for pages that are not the API server's. */
 export function refusal(status: number, body: Uint8Array, credentialHint: string | undefined): RequestFailure {
   const told = readStatus(body);
+  const said = oneLine(told?.message ?? "");
   const options = { type: "refused", status, serverReason: told?.reason } as const;
   const page = pageText(body);
   switch (status) {
@@ -139,9 +140,9 @@ export function refusal(status: number, body: Uint8Array, credentialHint: string
         next: "Log in again, or check the user of this context with `kubectl config view --minify`",
       });
     case 403:
-      return new RequestFailure(forbidden(told?.message ?? page), options);
+      return new RequestFailure(forbidden(said || page), options);
     case 404:
-      return new RequestFailure(told?.message || "not found", options);
+      return new RequestFailure(said || "not found", options);
     case 407:
       return new RequestFailure("the proxy asks for credentials", {
         ...options,
@@ -163,7 +164,7 @@ export function refusal(status: number, body: Uint8Array, credentialHint: string
       next: "Check the server's address in the kubeconfig",
     });
   }
-  const message = told?.message || page;
+  const message = said || page;
   return new RequestFailure(
     message === ""
       ? `the server answered with status ${status}`
@@ -183,8 +184,16 @@ function forbidden(message: string): string {
 function pageText(body: Uint8Array): string {
   const text = Buffer.from(body.subarray(0, 2048)).toString("utf8").trim();
   if (text.startsWith("<") || text.startsWith("{") || text.startsWith("k8s\0")) return "";
-  const line = (text.split("\n")[0] ?? "").replace(/\p{Cc}/gu, "");
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  return oneLine(text.split("\n")[0] ?? "");
+}
+
+/** Text from the server, which is data: on one line, not too long, without control characters. */
+function oneLine(text: string): string {
+  const line = text
+    .replace(/\s+/g, " ")
+    .replace(/\p{Cc}/gu, "")
+    .trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }
 
 /** Where a connection was to go, for the words of an error. */
@@ -210,7 +219,7 @@ export function networkFailure(error: unknown, destination: Destination): Reques
   switch (code) {
     case "ECONNREFUSED":
       return unreachable(
-        `connection refused by ${peer}`,
+        proxy === undefined ? "connection refused" : `connection refused by ${peer}`,
         proxy === undefined
           ? "Check that the cluster runs and that its address is right: `kubectl cluster-info`"
           : "Check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY",

@@ -53,7 +53,7 @@ export interface ContextSummary {
 }
 
 /** The name of the one context of a Pod's service account. */
-export const inClusterContext = "in-cluster";
+const inClusterContext = "in-cluster";
 
 const defaultServiceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -251,7 +251,7 @@ function readConfigFile(path: string): ConfigFile | undefined {
     });
   }
   const kind = isEntry(content) ? textIn(content, "kind") : undefined;
-  if (!isEntry(content) || (kind !== undefined && kind !== "Config")) {
+  if (!isEntry(content) || (kind !== "Config" && (kind !== undefined || !Object.hasOwn(content, "contexts")))) {
     const what = kind === undefined ? "is not a kubeconfig" : `holds a ${kind}, not a kubeconfig`;
     throw new Fault(`${path} ${what}`, {
       next: "Give a kubeconfig to --kubeconfig; a manifest or a dump goes to --from",

@@ -57,7 +57,7 @@ export async function listKind<K extends KindName>(
 }
 
 /** The path of a list, without a query: `/apis/apps/v1/namespaces/shop/deployments`. */
-export function listPath({ group, version, plural }: KindDefinition, namespace?: string): string {
+function listPath({ group, version, plural }: KindDefinition, namespace?: string): string {
   const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
   return namespace === undefined
     ? `${root}/${plural}`
@@ -196,7 +196,7 @@ async function getList<K extends KindName>(
   objects: KubeObject<K>[],
   onHead: (head: ListHead) => void,
 ): Promise<ListHead> {
-  return door.get(path, accept, signal, ({ contentType, body }) => {
+  return door.get(path, accept, signal, async ({ contentType, body }) => {
     const codec = codecs.find(({ accept }) => contentType.split(";")[0]?.trim() === accept);
     if (codec === undefined) {
       const found = contentType === "" ? "an answer without a type" : contentType;
@@ -205,8 +205,22 @@ async function getList<K extends KindName>(
         next: "Check the server's address in the kubeconfig: something else than an API server may answer there",
       });
     }
-    return codec.decode(body, kind, (object) => objects.push(object), onHead);
+    return decoded(codec.decode(body, kind, (object) => objects.push(object), onHead));
   });
+}
+
+/** An answer came, but it is not a list from end to end. */
+class BrokenList extends Error {}
+
+async function decoded(decoding: Promise<ListHead>): Promise<ListHead> {
+  try {
+    return await decoding;
+  } catch (error) {
+    if (error instanceof RequestFailure || error instanceof BodyTooLarge) throw error;
+    // A codec's Fault names the list; who reads a coverage line knows which one it is.
+    const reason = messageOf(error).replace(/^Cannot read the list of [^:]+: /, "the list cannot be read: ");
+    throw new BrokenList(reason, { cause: error });
+  }
 }
 
 function mediaType<K extends KindName>({ accept }: ListCodec, { kind, isMetadataOnly }: ListRequest<K>): string {
@@ -215,8 +229,7 @@ function mediaType<K extends KindName>({ accept }: ListCodec, { kind, isMetadata
 
 /** Whether an answer came, but not whole or not readable: once more may do. */
 function isBroken(error: unknown): boolean {
-  if (error instanceof RequestFailure) return error.type === "cut";
-  return !(error instanceof BodyTooLarge);
+  return error instanceof BrokenList || (error instanceof RequestFailure && error.type === "cut");
 }
 
 function failedRead(
@@ -240,15 +253,14 @@ function failedRead(
     failure?.status === 403 ? canI(definition, namespace) : error instanceof Fault ? error.next : failure?.next;
   return {
     state: count > 0 ? "partial" : "unread",
-    // The codec's Fault names the list; a coverage line does so already.
-    reason: messageOf(error).replace(/^Cannot read the list of [^:]+: /, "the list cannot be read: "),
+    reason: messageOf(error),
     ...(failure?.status !== undefined && { status: failure.status }),
     ...(next !== undefined && { next }),
   };
 }
 
 /** The command that shows whether the user may list the kind. */
-export function canI(definition: KindDefinition, namespace: string | undefined): string {
+function canI(definition: KindDefinition, namespace: string | undefined): string {
   const scope = !definition.namespaced ? "" : namespace === undefined ? " --all-namespaces" : ` -n ${namespace}`;
   return `kubectl auth can-i list ${resourceName(definition)}${scope}`;
 }

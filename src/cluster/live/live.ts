@@ -12,7 +12,7 @@ import type { CodecChoice } from "./list.ts";
 import { readKinds } from "./read.ts";
 import type { ClusterSource, LogRequest } from "../source.ts";
 
-export { type ContextSummary, inClusterContext, type KubeconfigOptions, listContexts } from "./kubeconfig.ts";
+export { listContexts } from "./kubeconfig.ts";
 
 /** How to reach a cluster, and how gently. */
 export interface LiveOptions extends KubeconfigOptions {

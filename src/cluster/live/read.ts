@@ -24,12 +24,12 @@ export interface ReadContext {
 
 type Results = readonly ListResult<KindName>[];
 
-/** The namespaces in which something may be read, found out by listing one kind in each. */
-interface ReadableNamespaces {
-  readonly kind: KindName;
-  /** What was found on the way: there is no need to ask again. */
-  readonly results: ReadonlyMap<string, ListResult<KindName>>;
-  readonly readable: readonly string[];
+/** Where a kind is read that may not be listed in the whole cluster. */
+interface Fallback {
+  /** The kind by which the namespaces were tried: what was found on the way need not be asked for again. */
+  readonly kind: KindName | undefined;
+  readonly results: Results;
+  readonly namespaces: readonly string[];
   /** What to say of the namespaces that were not tried. */
   readonly limit: string;
 }
@@ -43,6 +43,7 @@ export async function readKinds(
   const counts = new Map<KindName, number>();
   let kindsDone = 0;
   const told = (kind: KindName, done: boolean): void => {
+    if (done) kindsDone += 1;
     onProgress?.({ kind, objects: counts.get(kind) ?? 0, done, kindsDone, kindsTotal: order.length });
   };
   const list = (kind: KindName, namespace?: string): Promise<ListResult<KindName>> =>
@@ -55,89 +56,70 @@ export async function readKinds(
         told(kind, false);
       },
     });
+  const listIn = (kind: KindName, namespaces: readonly string[]): Promise<Results> =>
+    Promise.all(namespaces.map((namespace) => list(kind, namespace)));
 
-  /** All namespaces that may be seen; undefined when they may not. */
-  const namespaces = async (): Promise<readonly string[] | undefined> => {
-    const asked = started.get("Namespace");
-    const { objects, read } =
-      asked === undefined
-        ? await listKind(door, codec, { kind: "Namespace", isMetadataOnly: true, signal })
-        : joined(await asked, "Namespace");
-    if (read.state !== "complete") return undefined;
-    return objects.map((object) => object.metadata?.name ?? "").sort(compareText);
-  };
-
-  let found: Promise<ReadableNamespaces> | undefined;
-  const findReadable = async (kind: KindName): Promise<ReadableNamespaces> => {
-    const all = (await namespaces()) ?? [];
-    const candidates = [...new Set([ownNamespace, ...all])].filter((name) => isWanted(scope, name));
-    const tried = candidates.slice(0, maxNamespaces);
-    const results = new Map<string, ListResult<KindName>>();
-    await Promise.all(tried.map(async (name) => results.set(name, await list(kind, name))));
-    const readable = tried.filter((name) => {
-      const state = results.get(name)?.read.state;
-      return state === "complete" || state === "partial";
-    });
-    const limit =
-      candidates.length > tried.length
-        ? `; only the first ${tried.length} of ${candidates.length} namespaces were tried`
-        : "";
-    return { kind, results, readable, limit };
-  };
-
-  /** What is left of a kind that may not be listed in the whole cluster. */
-  const fallBack = async (wide: ListResult<KindName>): Promise<Results> => {
-    const { kind } = wide.read;
-    found ??= findReadable(kind);
-    const { kind: probedKind, results, readable, limit } = await found;
-    const perNamespace =
-      probedKind === kind
-        ? [...results.values()]
-        : await Promise.all(
-            [...new Set([...readable, ...(isWanted(scope, ownNamespace) ? [ownNamespace] : [])])].map((name) =>
-              list(kind, name),
-            ),
-          );
-    const seen = perNamespace
-      .filter(({ read }) => read.state === "complete")
-      .map(({ read }) => read.namespace ?? "")
-      .sort(compareText);
-    const where = seen.length === 0 ? "" : `; read only in ${namesOf(seen)}`;
-    // One line for the refusal in the whole cluster says what one per refused namespace would.
-    const told = perNamespace.filter(({ read }) => read.status !== 403);
-    return [
-      { objects: [], read: { ...wide.read, reason: `${wide.read.reason ?? "forbidden"}${where}${limit}` } },
-      ...told,
-    ];
-  };
-
-  const readKind = async (kind: KindName): Promise<Results> => {
-    if (kindDefinition(kind).namespaced && scope.include !== undefined) {
+  // First each kind in the scope that was asked for, all of them at once.
+  const results = new Map<KindName, Results>();
+  await Promise.all(
+    order.map(async (kind) => {
+      const isSplit = scope.include !== undefined && kindDefinition(kind).namespaced;
       const wanted = [...new Set(scope.include)].filter((name) => isWanted(scope, name));
-      return Promise.all(wanted.map((name) => list(kind, name)));
-    }
-    const wide = await list(kind);
-    return kindDefinition(kind).namespaced && wide.read.status === 403 && wide.read.state === "unread"
-      ? fallBack(wide)
-      : [wide];
-  };
+      const found = isSplit ? await listIn(kind, wanted) : [await list(kind)];
+      results.set(kind, found);
+      if (!isRefused(found)) told(kind, true);
+    }),
+  );
 
-  const started = new Map<KindName, Promise<Results>>();
-  for (const kind of order) {
-    const reading = readKind(kind).then((results) => {
-      kindsDone += 1;
-      told(kind, true);
-      return results;
-    });
-    started.set(kind, reading);
+  // Then what may not be listed in the whole cluster, where it may be.
+  const refused = order.filter((kind) => isRefused(results.get(kind)));
+  const [first] = refused;
+  if (first !== undefined) {
+    const own = [ownNamespace].filter((name) => isWanted(scope, name));
+    // Whoever may list other kinds everywhere is refused this one for what it is (Secrets, mostly), not for where it is:
+    // to try each namespace would be in vain.
+    const isByKind = order.some((kind) => kindDefinition(kind).namespaced && !isRefused(results.get(kind)));
+    const fallback: Fallback = isByKind
+      ? { kind: undefined, results: [], namespaces: own, limit: "" }
+      : await findNamespaces(first, own);
+    await Promise.all(
+      refused.map(async (kind) => {
+        const narrow = kind === fallback.kind ? fallback.results : await listIn(kind, fallback.namespaces);
+        results.set(kind, [
+          ...(results.get(kind) ?? []).map((wide) => explained(wide, narrow, fallback.limit)),
+          ...readable(narrow),
+        ]);
+        told(kind, true);
+      }),
+    );
+  }
+
+  /** The namespaces in which `kind` may be listed, found out by listing it there. */
+  async function findNamespaces(kind: KindName, own: readonly string[]): Promise<Fallback> {
+    const [known] = results.get("Namespace") ?? [
+      await listKind(door, codec, { kind: "Namespace", isMetadataOnly: true, signal }),
+    ];
+    const all = known?.read.state === "complete" ? known.objects.map(({ metadata }) => metadata?.name ?? "") : [];
+    const candidates = [...new Set([...own, ...all.sort(compareText)])].filter((name) => isWanted(scope, name));
+    const tried = candidates.slice(0, maxNamespaces);
+    const found = await listIn(kind, tried);
+    const namespaces = found.filter(({ read }) => read.status !== 403).map(({ read }) => read.namespace ?? "");
+    const isLimited = candidates.length > tried.length;
+    return {
+      kind,
+      results: found,
+      // The context's own is tried for each kind: there a user often has rights to some kinds only.
+      namespaces: [...new Set([...own, ...namespaces])],
+      limit: isLimited ? `; only the first ${tried.length} of ${candidates.length} namespaces were tried` : "",
+    };
   }
 
   const objects: ObjectsByKind = {};
   const reads: KindRead[] = [];
-  for (const [kind, reading] of started) {
-    const results = await reading;
-    reads.push(...results.map(({ read }) => read));
-    const kept = results
+  for (const kind of order) {
+    const found = results.get(kind) ?? [];
+    reads.push(...found.map(({ read }) => read));
+    const kept = found
       .flatMap((result) => result.objects)
       .filter(
         ({ metadata }) => metadata?.namespace === undefined || scope.exclude?.includes(metadata.namespace) !== true,
@@ -147,15 +129,32 @@ export async function readKinds(
   return { objects, reads };
 }
 
+/** Whether a namespaced kind may not be listed in the whole cluster. */
+function isRefused(results: Results | undefined): boolean {
+  return (results ?? []).some(
+    ({ read }) => read.status === 403 && read.namespace === undefined && kindDefinition(read.kind).namespaced,
+  );
+}
+
+/** The refusal in the whole cluster, with what was read instead. */
+function explained(wide: ListResult<KindName>, narrow: Results, limit: string): ListResult<KindName> {
+  const seen = narrow
+    .filter(({ read }) => read.state === "complete")
+    .map(({ read }) => read.namespace ?? "")
+    .sort(compareText);
+  const where = seen.length === 0 ? "" : `; read only in ${namesOf(seen)}`;
+  return { ...wide, read: { ...wide.read, reason: `${wide.read.reason ?? "forbidden"}${where}${limit}` } };
+}
+
+/** Without the namespaces that are refused as well: the line for the whole cluster says it for all of them. */
+function readable(results: Results): Results {
+  return results.filter(({ read }) => read.status !== 403);
+}
+
 type ObjectsByKind = { [K in KindName]?: readonly KubeObject<K>[] };
 
 function put<K extends KindName>(objects: ObjectsByKind, kind: K, list: readonly KubeObject<K>[]): void {
   objects[kind] = list;
-}
-
-/** The one result of a kind that has no namespaces. */
-function joined(results: Results, kind: KindName): ListResult<KindName> {
-  return results[0] ?? { objects: [], read: { kind, state: "unread" } };
 }
 
 function isWanted({ include, exclude }: Scope, namespace: string): boolean {

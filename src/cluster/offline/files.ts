@@ -88,7 +88,8 @@ export async function readStream(collection: Collection, chunks: Chunks, name: s
 }
 
 async function readTar(collection: Collection, chunks: Chunks, name: string): Promise<void> {
-  let zeros = false;
+  /** How many zeros stood last: an archive ends with two blocks of them. */
+  let zeros = 0;
   const cut = (reason: string) => {
     if (collection.cut) return;
     collection.cut = true;
@@ -96,8 +97,8 @@ async function readTar(collection: Collection, chunks: Chunks, name: string): Pr
   };
   const watched = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
-      // The end of an archive is two blocks of zeros.
-      zeros = chunk.subarray(-512).every((byte) => byte === 0);
+      const last = chunk.findLastIndex((byte) => byte !== 0);
+      zeros = last < 0 ? zeros + chunk.byteLength : chunk.byteLength - 1 - last;
       yield chunk;
     }
   };
@@ -130,7 +131,7 @@ async function readTar(collection: Collection, chunks: Chunks, name: string): Pr
     if (cause instanceof Fault) throw cause;
     cut(`the archive is damaged (${unreadable(error)}); what comes before that was read`);
   }
-  if (!zeros) cut("the archive ends in the middle; what comes before that was read");
+  if (zeros < 1024) cut("the archive ends in the middle; what comes before that was read");
 }
 
 /** A path inside an archive in one form; undefined when it is absolute or climbs out. Nothing is ever written there. */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Fault } from "../../fault.ts";
 import { kindDefinition, type KindName, type KubeObject } from "../../kube/kinds.ts";
-import type { ClusterInfo, ContainerLog, Scope, SnapshotInput } from "../../kube/snapshot.ts";
+import type { ClusterInfo, ContainerLog, KindRead, Scope, SnapshotInput } from "../../kube/snapshot.ts";
 import type { ClusterSource, LogRequest, ReadRequest } from "../source.ts";
 import { type Budget, type Chunks, counted, defaultLimits, type Limits } from "./bytes.ts";
 import { type Collection, createCollection, layoutOfFiles, logKey } from "./collect.ts";
@@ -86,7 +86,7 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
         ...(isNarrowed(asked) && { scope: asked }),
         // Each list was filled from the kind that it is put under.
         objects: Object.fromEntries(objects) as SnapshotInput["objects"],
-        reads: readsOf(collection, signal.aborted ? kinds.slice(0, done) : kinds, scope),
+        reads: [...readsOf(collection, kinds.slice(0, done), scope), ...kinds.slice(done).map(interrupted)],
         ...(logs.length > 0 && { logs }),
         ...(allNotes.length > 0 && { notes: allNotes }),
       };
@@ -95,6 +95,10 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
     hasNamespace: async (namespace) => holdsNamespace(collection, namespace),
     close: async () => undefined,
   };
+}
+
+function interrupted(kind: KindName): KindRead {
+  return { kind, state: "unread", reason: "the read was interrupted" };
 }
 
 function isNarrowed(scope: Scope): boolean {

@@ -39,6 +39,9 @@ function recordingOf(kind: KindName): Buffer {
   return Buffer.from(recorded.find((record) => record.kind === kind)?.protobuf ?? "", "base64");
 }
 
+const earlyEnd =
+  /^Cannot read the list of \S+: (?:it ends in the middle|a number is cut off|there is no list in it) \(at byte \d+\)$/;
+
 describe("answers of a real server", () => {
   it("are recorded for every kind", () => {
     expect(recorded.map(({ kind }) => kind)).toEqual(kindNames);
@@ -77,7 +80,7 @@ describe("answers of a real server", () => {
       const body = recordingOf(kind);
       // The server ends with two empty fields of two bytes: the list is whole before them, and between them.
       for (let length = 0; length < body.length - 4; length += length < 200 ? 1 : 13) {
-        expect(await faultOf(body.subarray(0, length), kind)).toMatch(/^Cannot read the list of /);
+        expect(await faultOf(body.subarray(0, length), kind)).toMatch(earlyEnd);
       }
       expect(await read(kind, body.subarray(0, -4))).toStrictEqual(await read(kind, body));
       expect(await faultOf(body.subarray(0, -3), kind)).toContain("cut off");

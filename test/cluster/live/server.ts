@@ -14,7 +14,7 @@ import { type Authority, createAuthority } from "../../lab/certificates.ts";
 
 export type Reply = ServerResponse | Http2ServerResponse;
 
-export interface Asked {
+interface Asked {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
@@ -44,7 +44,7 @@ export interface ScriptedServer {
   readonly close: () => Promise<void>;
 }
 
-export interface Entries {
+interface Entries {
   readonly cluster?: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;
   readonly namespace?: string;
