@@ -12,7 +12,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { isBuiltin } from "node:module";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type OnLoadResult, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -30,12 +30,15 @@ const builtins: Plugin = {
           }
         : undefined,
     );
-    bundle.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path, suffix }) => {
+    bundle.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path, suffix }): OnLoadResult => {
       // commander starts programs for subcommands that are files of their own; k8sgpt has none, and loading this costs
       // a tenth of Node's own start.
-      const isUnused = path === "child_process" && suffix.includes("commander");
-      const contents = isUnused ? "{}" : `process.getBuiltinModule(${JSON.stringify(`node:${path}`)})`;
-      return { contents: `module.exports = ${contents};`, loader: "js" };
+      if (path === "child_process" && suffix.includes("commander")) return { contents: "module.exports = {};" };
+      const builtin = `process.getBuiltinModule(${JSON.stringify(`node:${path}`)})`;
+      // The bundler copies the properties of what is exported, and only to look at some of `util`'s and `fs`'s loads
+      // streams and worker threads. What is inherited is not copied: it is found when it is used.
+      const isNamespace = path !== "process" && typeof process.getBuiltinModule(path) === "object";
+      return { contents: `module.exports = ${isNamespace ? `Object.create(${builtin})` : builtin};` };
     });
   },
 };

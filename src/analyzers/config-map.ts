@@ -121,7 +121,7 @@ function wantedConfigMaps(snapshot: Snapshot): ReadonlyMap<string, Wanted> {
   };
   for (const { object, ref, spec, path, wanted, kind } of templatedWorkloads(snapshot)) {
     if (isGoingAway(snapshot, object) || !hasSettled(snapshot, object, graceMs.pod)) continue;
-    if (kind === "Job" && isDone(object)) continue;
+    if (kind === "Job" && isDone(snapshot.get("Job", ref.namespace, ref.name))) continue;
     for (const reference of required(spec)) {
       add(ref.namespace ?? "", reference, {
         by: ref,
@@ -159,7 +159,9 @@ function wantedConfigMaps(snapshot: Snapshot): ReadonlyMap<string, Wanted> {
 }
 
 function required(spec: Parameters<typeof referencesOf>[0]): readonly Reference[] {
-  return referencesOf(spec).filter(({ kind, optional, name }) => kind === "ConfigMap" && !optional && !injected.has(name));
+  return referencesOf(spec).filter(
+    ({ kind, optional, name }) => kind === "ConfigMap" && !optional && !injected.has(name),
+  );
 }
 
 /** Whether the Pod is on a node and a container, or a volume, waits to be made. */
@@ -170,13 +172,18 @@ function isBlockedAt(pod: KubeObject<"Pod">, { container }: Reference): boolean 
   const statuses = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
   if (container === undefined) {
     // A volume: nothing of the Pod starts before all are mounted.
-    return pod.status?.phase === "Pending" && !statuses.some(({ state, lastState }) => hasRun(state) || hasRun(lastState));
+    return (
+      pod.status?.phase === "Pending" && !statuses.some(({ state, lastState }) => hasRun(state) || hasRun(lastState))
+    );
   }
   const status = statuses.find(({ name }) => name === container);
   const { reason } = status?.state?.waiting ?? {};
   if (reason === "CreateContainerConfigError") return true;
   if (reason === "PodInitializing") return false;
-  return pod.status?.phase === "Pending" && (status === undefined || (status.state?.waiting !== undefined && !hasRun(status.lastState)));
+  return (
+    pod.status?.phase === "Pending" &&
+    (status === undefined || (status.state?.waiting !== undefined && !hasRun(status.lastState)))
+  );
 }
 
 function hasRun(state: { readonly running?: unknown; readonly terminated?: unknown } | undefined): boolean {
@@ -184,10 +191,10 @@ function hasRun(state: { readonly running?: unknown; readonly terminated?: unkno
 }
 
 /** Whether a Job has ended for good. */
-function isDone(object: KubeObject): boolean {
-  // Only Jobs are asked about; their conditions have the usual form.
-  const { status } = object as KubeObject<"Job">;
-  return (status?.conditions ?? []).some(({ type, status: value }) => (type === "Complete" || type === "Failed") && value === "True");
+function isDone(job: KubeObject<"Job"> | undefined): boolean {
+  return (job?.status?.conditions ?? []).some(
+    ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
+  );
 }
 
 function* judge(snapshot: Snapshot, { ref, uses }: Wanted): Said {
@@ -231,9 +238,7 @@ function* judge(snapshot: Snapshot, { ref, uses }: Wanted): Said {
 }
 
 /** What follows from who names it: severity, words, the objects that suffer. */
-function summary(
-  uses: readonly Use[],
-): Pick<Observation, "severity" | "because" | "related" | "since" | "params"> {
+function summary(uses: readonly Use[]): Pick<Observation, "severity" | "because" | "related" | "since" | "params"> {
   const blocked = uses.filter(({ state }) => state === "blocked");
   const isAsleep = uses.every(({ state }) => state === "asleep");
   const related = new Map<string, ObjectRef>();
@@ -245,7 +250,8 @@ function summary(
   const { owner } = blocked[0] ?? uses[0] ?? {};
   return {
     severity: blocked.length > 0 ? "critical" : isAsleep ? "info" : "warning",
-    because: blocked.length > 0 ? "Pods wait for it" : isAsleep ? "only workloads at zero name it" : "the next start fails",
+    because:
+      blocked.length > 0 ? "Pods wait for it" : isAsleep ? "only workloads at zero name it" : "the next start fails",
     related: [...related.values()],
     ...(onsets.length > 0 && { since: Math.min(...onsets) }),
     ...(owner !== undefined && { params: { workload_kind: owner.kind.toLowerCase(), workload: owner.name } }),

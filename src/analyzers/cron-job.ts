@@ -4,7 +4,7 @@ import type { EventRecord } from "../kube/events.ts";
 import { ageOf, eventMaxAgeMs, isFinished, isGoingAway, specChangedAt } from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { type ObjectRef, refOf } from "../kube/object-ref.ts";
-import { podsOwnedBy } from "../kube/relations.ts";
+import { dependentsOfKind, podsOwnedBy } from "../kube/relations.ts";
 import { dueTimes, formatInZone, isDue, isTimeZone, nextDue, parseSchedule, type Schedule } from "../kube/schedule.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, minuteMs, parseTime, secondMs } from "../kube/time.ts";
@@ -140,9 +140,7 @@ interface State {
 }
 
 function jobsOf(snapshot: Snapshot, { uid }: ObjectRef): readonly KubeObject<"Job">[] {
-  return (uid === undefined ? [] : snapshot.dependentsOf(uid))
-    .flatMap(({ kind, object }) => (kind === "Job" ? [object as KubeObject<"Job">] : []))
-    .sort((a, b) => (startOf(b) ?? 0) - (startOf(a) ?? 0));
+  return [...dependentsOfKind(snapshot, uid, "Job")].sort((a, b) => (startOf(b) ?? 0) - (startOf(a) ?? 0));
 }
 
 function startOf(job: KubeObject<"Job">): number | undefined {
@@ -185,13 +183,17 @@ function scheduleInvalid(
     evidence: [...evidence, field(ref, "spec.schedule", text), ...zone],
   });
   if (startingDeadlineSeconds !== undefined && startingDeadlineSeconds < 0) {
-    return found("startingDeadlineSeconds is negative", field(ref, "spec.startingDeadlineSeconds", startingDeadlineSeconds));
+    return found(
+      "startingDeadlineSeconds is negative",
+      field(ref, "spec.startingDeadlineSeconds", startingDeadlineSeconds),
+    );
   }
   const event = currentEvent(snapshot, ref, object, Object.keys(refusedSchedules));
   const refusal = refusedSchedules[event?.reason ?? ""];
   if (event !== undefined && refusal !== undefined) return found(refusal, eventEvidence(event));
   const schedule = parseSchedule(text, timeZone);
-  if (schedule !== undefined && nextDue(schedule, snapshot.takenAt) === undefined) return found("no date ever matches it");
+  if (schedule !== undefined && nextDue(schedule, snapshot.takenAt) === undefined)
+    return found("no date ever matches it");
   // A server has accepted what carries a uid; a bare manifest has only our parser to read it.
   if (object.metadata?.uid === undefined && text !== undefined && schedule === undefined) {
     const isZoneKnown = timeZone === undefined || isTimeZone(timeZone);
@@ -235,17 +237,25 @@ const offsets: readonly string[] = [
 
 /**
  * The due times in (`after`, `until`]. Without a time zone the schedule follows the clock of kube-controller-manager, mostly
- * UTC: the last run shows whether it is. When it is not, the offset under which fewest runs were due is taken.
+ * UTC: the last run shows whether it is. When it is not, the offset under which fewest runs were due is taken, and the times
+ * themselves are a guess.
  */
-function dueSince({ object, schedule }: State, after: number, until: number): readonly number[] {
-  if (schedule === undefined) return [];
+function dueSince(
+  { object, schedule }: State,
+  after: number,
+  until: number,
+): { readonly times: readonly number[]; readonly isExact: boolean } {
+  if (schedule === undefined) return { times: [], isExact: false };
   const range = { after, until, limit: mostCounted };
-  if (schedule.type === "every" || schedule.zone !== undefined) return dueTimes(schedule, range);
   const last = parseTime(object.status?.lastScheduleTime);
-  if (last !== undefined && isDue(schedule, last)) return dueTimes(schedule, range);
+  const isExact =
+    schedule.type === "every" || schedule.zone !== undefined || (last !== undefined && isDue(schedule, last));
+  if (isExact) return { times: dueTimes(schedule, range), isExact };
   const matching = last === undefined ? [] : offsets.filter((defaultZone) => isDue(schedule, last, defaultZone));
-  const counted = (matching.length > 0 ? matching : offsets).map((defaultZone) => dueTimes(schedule, { ...range, defaultZone }));
-  return counted.reduce((fewest, due) => (due.length < fewest.length ? due : fewest));
+  const counted = (matching.length > 0 ? matching : offsets).map((defaultZone) =>
+    dueTimes(schedule, { ...range, defaultZone }),
+  );
+  return { times: counted.reduce((fewest, times) => (times.length < fewest.length ? times : fewest)), isExact };
 }
 
 /** The CronJob's Jobs that have not ended, newest first. */
@@ -259,7 +269,7 @@ function overlapBlocked(snapshot: Snapshot, state: State): Observation<"cronjob-
   const oldest = activeJobs(state).at(-1);
   const since = oldest === undefined ? undefined : startOf(oldest);
   if (oldest === undefined || since === undefined || snapshot.takenAt - since < 10 * minuteMs) return undefined;
-  const due = dueSince(state, since, snapshot.takenAt - latenessMs);
+  const due = dueSince(state, since, snapshot.takenAt - latenessMs).times;
   if (due.length < 2) return undefined;
   const job = refOf("Job", oldest);
   const pods = podsOwnedBy(snapshot, job.uid).filter((pod) => !isFinished(pod));
@@ -291,7 +301,7 @@ function missedRuns(snapshot: Snapshot, state: State): Observation<"cronjob-miss
   // Due times before the CronJob was last changed (resumed, given another schedule) are not missed.
   const from = Math.max(start, specChangedAt(snapshot, object) ?? 0);
   const deadlineMs = (spec.startingDeadlineSeconds ?? 0) * secondMs;
-  const due = dueSince(state, from, snapshot.takenAt - deadlineMs - latenessMs);
+  const { times: due, isExact } = dueSince(state, from, snapshot.takenAt - deadlineMs - latenessMs);
   const event = currentEvent(snapshot, ref, object, ["TooManyMissedTimes", "MissSchedule"]);
   // With the controller's own word one due time is enough. It says so too when it catches up after a pause: then the last
   // run is the newest due time, and none is left.
@@ -307,17 +317,21 @@ function missedRuns(snapshot: Snapshot, state: State): Observation<"cronjob-miss
     evidence: [
       field(ref, "status.lastScheduleTime", status.lastScheduleTime),
       fact(ref, "due times missed", countOf(due)),
-      fact(
-        ref,
-        "the first of them",
-        due.slice(0, 3).map((time) => formatInZone(time, schedule.zone)),
-      ),
+      ...(isExact
+        ? [
+            fact(
+              ref,
+              "the first of them",
+              due.slice(0, 3).map((time) => formatInZone(time, schedule.zone)),
+            ),
+          ]
+        : []),
       field(ref, "spec.schedule", spec.schedule),
       ...(spec.timeZone === undefined ? [] : [field(ref, "spec.timeZone", spec.timeZone)]),
       ...(deadlineMs === 0 ? [] : [field(ref, "spec.startingDeadlineSeconds", spec.startingDeadlineSeconds)]),
       ...(told === undefined ? [] : [eventEvidence(told)]),
     ],
-    ...(first !== undefined && { since: first }),
+    ...(isExact && first !== undefined && { since: first }),
   };
 }
 
@@ -347,7 +361,8 @@ function pileUp(state: State): Observation<"cronjob-pile-up"> | undefined {
 /** The newest Job, when it failed after the last success. */
 function failedNewest(snapshot: Snapshot, { ref, object, jobs }: State): KubeObject<"Job"> | undefined {
   const [newest] = jobs;
-  if (newest === undefined || ref.namespace === undefined || !snapshot.isComplete("Job", ref.namespace)) return undefined;
+  if (newest === undefined || ref.namespace === undefined || !snapshot.isComplete("Job", ref.namespace))
+    return undefined;
   if (failureOf(newest) === undefined || hasSucceeded(newest)) return undefined;
   const lastSuccess = parseTime(object.status?.lastSuccessfulTime) ?? 0;
   return lastSuccess < (endOf(newest) ?? 0) ? newest : undefined;
@@ -361,7 +376,7 @@ function neverSucceeded(snapshot: Snapshot, state: State): Observation<"cronjob-
   const created = parseTime(object.metadata?.creationTimestamp);
   const last = parseTime(lastScheduleTime);
   // Old Jobs are deleted (failedJobsHistoryLimit is 1): the schedule tells how often it was due.
-  const due = created === undefined || last === undefined ? [] : dueSince(state, created, last);
+  const due = created === undefined || last === undefined ? [] : dueSince(state, created, last).times;
   const runs = due.length >= mostCounted ? countOf(due) : Math.max(due.length, jobs.filter(isOver).length);
   if (typeof runs === "number" && runs < 3) return undefined;
   return {

@@ -1,6 +1,14 @@
 import { type Evidence, fact, field } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
-import { ageOfObject, conditionOf, graceMs, hasSettled, isGoingAway, isStatusStale, specChangedAt } from "../kube/guards.ts";
+import {
+  ageOfObject,
+  conditionOf,
+  graceMs,
+  hasSettled,
+  isGoingAway,
+  isStatusStale,
+  specChangedAt,
+} from "../kube/guards.ts";
 import type { KubeObject, PodSpec } from "../kube/kinds.ts";
 import { compareText, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { nodeSelected, podsOwnedBy, requiredNodeTerms, tolerates } from "../kube/relations.ts";
@@ -33,7 +41,10 @@ export const daemonSet: Analyzer = defineAnalyzer({
       why: "Nodes are without what it provides: network, storage, logging",
       fix: "Look at why the Pods on these nodes are not ready",
       source: "concepts/workloads/controllers/daemonset/",
-      commands: ["kubectl -n {namespace} get pods -l {selector} -o wide", "kubectl -n {namespace} describe daemonset {name}"],
+      commands: [
+        "kubectl -n {namespace} get pods -l {selector} -o wide",
+        "kubectl -n {namespace} describe daemonset {name}",
+      ],
       silent: [
         "Pods or nodes could not be listed",
         "The Pod has been unready for less than 2 minutes, or the node is younger than 3",
@@ -59,7 +70,11 @@ export const daemonSet: Analyzer = defineAnalyzer({
       fix: "Compare the nodeSelector and node affinity of the template with the labels of the nodes",
       source: "concepts/workloads/controllers/daemonset/#running-pods-on-select-nodes",
       commands: ["kubectl get nodes --show-labels", "kubectl -n {namespace} get daemonset {name} -o yaml"],
-      silent: ["Nodes could not be listed", "The DaemonSet is younger than 2 minutes", "It has no node selector and no node affinity"],
+      silent: [
+        "Nodes could not be listed",
+        "The DaemonSet is younger than 2 minutes",
+        "It has no node selector and no node affinity",
+      ],
     },
     ...createBlockedRules,
     ...noPodsRules,
@@ -120,13 +135,13 @@ interface Gap {
   readonly since?: number | undefined;
 }
 
-/** Why a node has no available Pod, in words; the first that fits. */
+/** Why a node has no available Pod: in the title, and over the list of such nodes. */
 const gapsInWords = {
-  "node-not-ready": "the nodes are not ready",
-  "not-created": "no Pod was created there",
-  unscheduled: "the Pods find no room on their nodes",
-  "not-starting": "the Pods do not start",
-  "not-ready": "the Pods run but are not ready",
+  "node-not-ready": ["the nodes are not ready", "nodes that are not ready"],
+  "not-created": ["no Pod was created there", "nodes where no Pod was created"],
+  unscheduled: ["the Pods find no room on their nodes", "nodes without room for the Pod"],
+  "not-starting": ["the Pods do not start", "nodes where the Pod does not start"],
+  "not-ready": ["the Pods run but are not ready", "nodes where the Pod runs but is not ready"],
 } as const;
 
 const youngNodeMs = 3 * minuteMs;
@@ -137,13 +152,21 @@ function missingOnNodes(
   ref: ObjectRef,
   object: KubeObject<"DaemonSet">,
 ): Observation<"daemonset-missing-on-nodes"> | undefined {
-  const { desiredNumberScheduled: desired = 0, currentNumberScheduled: current = 0, numberAvailable = 0 } = object.status ?? {};
+  const {
+    desiredNumberScheduled: desired = 0,
+    currentNumberScheduled: current = 0,
+    numberAvailable = 0,
+  } = object.status ?? {};
   const { namespace } = ref;
   if (numberAvailable >= desired && current >= desired) return undefined;
-  if (namespace === undefined || !snapshot.isComplete("Pod", namespace) || !snapshot.isComplete("Node")) return undefined;
+  if (namespace === undefined || !snapshot.isComplete("Pod", namespace) || !snapshot.isComplete("Node"))
+    return undefined;
   const pods = podsOwnedBy(snapshot, ref.uid);
   if (pods.length === 0 || !hasSettled(snapshot, object, graceMs.workload)) return undefined;
-  const gaps = [...gapsWithPod(snapshot, object, pods), ...(current < desired ? gapsWithoutPod(snapshot, object, pods) : [])];
+  const gaps = [
+    ...gapsWithPod(snapshot, object, pods),
+    ...(current < desired ? gapsWithoutPod(snapshot, object, pods) : []),
+  ];
   if (gaps.length === 0) return undefined;
   gaps.sort((a, b) => compareText(a.node, b.node));
   const reasons = [...new Set(gaps.map(({ why }) => why))].sort();
@@ -157,15 +180,17 @@ function missingOnNodes(
     severity: isPlatform(ref, object) && !isAllNodes ? "critical" : "warning",
     object: ref,
     // Several reasons stand in the evidence: which of them hold changes from hour to hour, and the finding is one.
-    ...(reasons.length === 1 && reasons[0] !== undefined && { because: gapsInWords[reasons[0]] }),
+    ...(reasons.length === 1 && reasons[0] !== undefined && { because: gapsInWords[reasons[0]][0] }),
     ...(isAllNodes && firstNode !== undefined && { cause: firstNode }),
     related: [...broken, ...gaps.flatMap(({ pod }) => (pod === undefined ? [] : [pod.ref]))],
     evidence: [
       ...reasons.map((why) => {
         const nodes = gaps.filter((gap) => gap.why === why).map(({ node }) => node);
-        return fact(ref, `nodes where ${gapsInWords[why]}`, nodes.slice(0, 10));
+        return fact(ref, gapsInWords[why][1], nodes.slice(0, 10));
       }),
-      ...gaps.flatMap(({ pod, why }) => (pod === undefined || why === "node-not-ready" ? [] : [unreadyEvidence(pod)])).slice(0, 2),
+      ...gaps
+        .flatMap(({ pod, why }) => (pod === undefined || why === "node-not-ready" ? [] : [unreadyEvidence(pod)]))
+        .slice(0, 2),
       ...countsOf(ref, object),
     ].slice(0, 8),
     ...(onsets.length > 0 && { since: Math.min(...onsets) }),
@@ -178,18 +203,31 @@ function gapsWithPod(
   object: KubeObject<"DaemonSet">,
   pods: readonly KubeObject<"Pod">[],
 ): readonly Gap[] {
-  const { desiredNumberScheduled: desired = 0, updatedNumberScheduled: updated, numberAvailable = 0 } = object.status ?? {};
+  const {
+    desiredNumberScheduled: desired = 0,
+    updatedNumberScheduled: updated,
+    numberAvailable = 0,
+  } = object.status ?? {};
   const isRolling = updated !== undefined && updated < desired && object.spec?.updateStrategy?.type !== "OnDelete";
   const isWithinLimits = isRolling && desired - numberAvailable <= maxUnavailable(object, desired);
   const gaps: Gap[] = [];
-  for (const unready of settledUnready(snapshot, unreadyPods(pods), isWithinLimits ? slowReplacementMs : graceMs.workload)) {
+  for (const unready of settledUnready(
+    snapshot,
+    unreadyPods(pods),
+    isWithinLimits ? slowReplacementMs : graceMs.workload,
+  )) {
     const { pod, since } = unready;
     const name = pod.spec?.nodeName ?? intendedNode(pod.spec) ?? "";
     const node = snapshot.get("Node", undefined, name);
     // A Pod of a node that is gone is only waiting to be collected.
     if (name !== "" && node === undefined) continue;
     if (node !== undefined && (ageOfObject(snapshot, node) ?? youngNodeMs) < youngNodeMs) continue;
-    gaps.push({ node: name, why: node !== undefined && !isNodeReady(node) ? "node-not-ready" : whyUnready(pod), pod: unready, since });
+    gaps.push({
+      node: name,
+      why: node !== undefined && !isNodeReady(node) ? "node-not-ready" : whyUnready(pod),
+      pod: unready,
+      since,
+    });
   }
   return gaps;
 }
@@ -197,7 +235,9 @@ function gapsWithPod(
 function whyUnready(pod: KubeObject<"Pod">): Gap["why"] {
   if (pod.spec?.nodeName === undefined) return "unscheduled";
   const statuses = pod.status?.containerStatuses ?? [];
-  return statuses.length > 0 && statuses.every(({ state }) => state?.running !== undefined) ? "not-ready" : "not-starting";
+  return statuses.length > 0 && statuses.every(({ state }) => state?.running !== undefined)
+    ? "not-ready"
+    : "not-starting";
 }
 
 function gapsWithoutPod(
@@ -271,7 +311,9 @@ const platformNames =
 function isPlatform({ name }: ObjectRef, object: KubeObject<"DaemonSet">): boolean {
   if (platformNames.test(name)) return true;
   // A driver registers itself with the kubelet through this helper, whatever its DaemonSet is called.
-  return (object.spec?.template?.spec?.containers ?? []).some(({ image = "" }) => image.includes("csi-node-driver-registrar"));
+  return (object.spec?.template?.spec?.containers ?? []).some(({ image = "" }) =>
+    image.includes("csi-node-driver-registrar"),
+  );
 }
 
 function misscheduledPods(
@@ -280,7 +322,8 @@ function misscheduledPods(
   object: KubeObject<"DaemonSet">,
 ): Observation<"daemonset-misscheduled"> | undefined {
   const { numberMisscheduled = 0 } = object.status ?? {};
-  if (numberMisscheduled === 0 || !hasSettled(snapshot, object, 10 * minuteMs, specChangedAt(snapshot, object))) return undefined;
+  if (numberMisscheduled === 0 || !hasSettled(snapshot, object, 10 * minuteMs, specChangedAt(snapshot, object)))
+    return undefined;
   const spec = object.spec?.template?.spec;
   const strays = podsOwnedBy(snapshot, ref.uid).flatMap((pod) => {
     const node = snapshot.get("Node", undefined, pod.spec?.nodeName ?? "");
@@ -314,9 +357,13 @@ function targetsNone(
   const selectorKeys = Object.keys(nodeSelector);
   if (desiredNumberScheduled !== 0 || (selectorKeys.length === 0 && terms === undefined)) return undefined;
   const nodes = snapshot.list("Node");
-  if (nodes.length === 0 || !snapshot.isComplete("Node") || !hasSettled(snapshot, object, graceMs.workload)) return undefined;
+  if (nodes.length === 0 || !snapshot.isComplete("Node") || !hasSettled(snapshot, object, graceMs.workload))
+    return undefined;
   if (nodes.some((node) => nodeSelected(spec, node))) return undefined;
-  const keys = [...selectorKeys, ...(terms ?? []).flatMap(({ matchExpressions = [] }) => matchExpressions.map(({ key = "" }) => key))];
+  const keys = [
+    ...selectorKeys,
+    ...(terms ?? []).flatMap(({ matchExpressions = [] }) => matchExpressions.map(({ key = "" }) => key)),
+  ];
   const isOptional = ref.namespace === "kube-system" || keys.some((key) => optionalLabels.test(key));
   const known = keys.filter((key) => nodes.some(({ metadata }) => metadata?.labels?.[key] !== undefined));
   return {
@@ -336,7 +383,13 @@ function targetsNone(
             ),
           ]),
       ...(known.length > 0
-        ? [fact(ref, "values of these labels on the nodes", Object.fromEntries(known.map((key) => [key, valuesOf(nodes, key)])))]
+        ? [
+            fact(
+              ref,
+              "values of these labels on the nodes",
+              Object.fromEntries(known.map((key) => [key, valuesOf(nodes, key)])),
+            ),
+          ]
         : []),
       fact(ref, "nodes in the cluster", nodes.length),
     ],

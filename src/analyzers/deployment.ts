@@ -1,14 +1,20 @@
 import { type Evidence, fact, field } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
 import { ageOf, conditionOf, graceMs, isGoingAway, isStatusStale } from "../kube/guards.ts";
-import type { KubeObject } from "../kube/kinds.ts";
+import type { Container, KubeObject } from "../kube/kinds.ts";
 import { parseSchedulerMessage, type SchedulerReason } from "../kube/messages/scheduler.ts";
 import { compareText, type ObjectRef, refOf } from "../kube/object-ref.ts";
-import { controllerOf, podsOwnedBy } from "../kube/relations.ts";
+import { controllerOf, dependentsOfKind, podsOwnedBy } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, minuteMs, parseTime } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { createBlocked, createBlockedRules, createBlockedUses, refusalInCondition, refuserOf } from "./rules/create-blocked.ts";
+import {
+  createBlocked,
+  createBlockedRules,
+  createBlockedUses,
+  refusalInCondition,
+  refuserOf,
+} from "./rules/create-blocked.ts";
 import { missingPullSecrets, pullSecretRules, pullSecretUses } from "./rules/pull-secret.ts";
 import {
   noPodsCreated,
@@ -75,7 +81,11 @@ export const deployment: Analyzer = defineAnalyzer({
         "kubectl -n {namespace} get pods -l {selector} -o wide",
         "kubectl get nodes",
       ],
-      silent: ["The cluster autoscaler is adding a node", "The Pod has waited for less than 2 minutes", "No Pod of the old version runs"],
+      silent: [
+        "The cluster autoscaler is adding a node",
+        "The Pod has waited for less than 2 minutes",
+        "No Pod of the old version runs",
+      ],
     },
     "deployment-paused-pending": {
       severity: "info",
@@ -84,7 +94,10 @@ export const deployment: Analyzer = defineAnalyzer({
       why: "Someone may have forgotten to resume it",
       fix: "Resume the rollout, or take the changes back",
       source: "concepts/workloads/controllers/deployment/#pausing-and-resuming-a-deployment",
-      commands: ["kubectl -n {namespace} get deployment {name} -o yaml", "kubectl -n {namespace} rollout history deployment/{name}"],
+      commands: [
+        "kubectl -n {namespace} get deployment {name} -o yaml",
+        "kubectl -n {namespace} rollout history deployment/{name}",
+      ],
       silent: ["Paused for less than a day", "The template is that of the newest ReplicaSet"],
     },
     ...replicaRules,
@@ -137,7 +150,9 @@ interface State {
   readonly unready: readonly UnreadyPod[];
   readonly counts: readonly Evidence[];
   /** The condition that says that the newest ReplicaSet may not create Pods. */
-  readonly failure: { readonly type?: string; readonly message?: string; readonly lastTransitionTime?: string } | undefined;
+  readonly failure:
+    | { readonly type?: string; readonly message?: string; readonly lastTransitionTime?: string }
+    | undefined;
 }
 
 function stateOf(snapshot: Snapshot, ref: ObjectRef, object: KubeObject<"Deployment">): State {
@@ -163,11 +178,9 @@ function stateOf(snapshot: Snapshot, ref: ObjectRef, object: KubeObject<"Deploym
 
 /** The Deployment's ReplicaSets, highest revision first. */
 function replicaSetsOf(snapshot: Snapshot, uid: string | undefined): readonly KubeObject<"ReplicaSet">[] {
-  if (uid === undefined) return [];
-  return snapshot
-    .dependentsOf(uid)
-    .flatMap(({ kind, object }) => (kind === "ReplicaSet" ? [object as KubeObject<"ReplicaSet">] : []))
-    .sort((a, b) => revisionOf(b) - revisionOf(a) || compareText(a.metadata?.name ?? "", b.metadata?.name ?? ""));
+  return [...dependentsOfKind(snapshot, uid, "ReplicaSet")].sort(
+    (a, b) => revisionOf(b) - revisionOf(a) || compareText(a.metadata?.name ?? "", b.metadata?.name ?? ""),
+  );
 }
 
 function revisionOf(replicaSet: KubeObject<"ReplicaSet">): number {
@@ -191,7 +204,10 @@ function resolve(value: unknown, whole: number): number {
 }
 
 /** The ReplicaSet itself may not be created: then there is no ReplicaSet to tell of it. */
-function replicaSetRefused(snapshot: Snapshot, { ref, object, counts }: State): Observation<keyof typeof createBlockedRules> | undefined {
+function replicaSetRefused(
+  snapshot: Snapshot,
+  { ref, object, counts }: State,
+): Observation<keyof typeof createBlockedRules> | undefined {
   const progressing = conditionOf(object, "Progressing");
   if (progressing?.status !== "False" || progressing.reason !== "ReplicaSetCreateError") return undefined;
   const refused = refusalInCondition(snapshot, ref, progressing);
@@ -210,7 +226,8 @@ const takenPlaces: Readonly<Partial<Record<SchedulerReason, string>>> = {
 function noSurgeRoom(snapshot: Snapshot, state: State): Observation<"rollout-no-surge-room"> | undefined {
   const { ref, object, replicaSets } = state;
   const [newest, ...older] = replicaSets;
-  if (newest?.metadata?.uid === undefined || object.spec?.paused === true || object.spec?.strategy?.type === "Recreate") return undefined;
+  if (newest?.metadata?.uid === undefined || object.spec?.paused === true || object.spec?.strategy?.type === "Recreate")
+    return undefined;
   if (maxUnavailable(object) > 0 || !older.some(({ status }) => (status?.replicas ?? 0) > 0)) return undefined;
   const fresh = unreadyPods(podsOwnedBy(snapshot, newest.metadata.uid));
   for (const waiting of settledUnready(snapshot, fresh, graceMs.workload)) {
@@ -230,7 +247,13 @@ function noSurgeRoom(snapshot: Snapshot, state: State): Observation<"rollout-no-
         fact(ref, "maxUnavailable in Pods", 0),
         ...(strategy?.rollingUpdate === undefined
           ? []
-          : [field(ref, "spec.strategy.rollingUpdate.maxUnavailable", String(strategy.rollingUpdate.maxUnavailable ?? "25%"))]),
+          : [
+              field(
+                ref,
+                "spec.strategy.rollingUpdate.maxUnavailable",
+                String(strategy.rollingUpdate.maxUnavailable ?? "25%"),
+              ),
+            ]),
         ...state.counts,
       ],
       related: [waiting.ref],
@@ -264,7 +287,7 @@ function rolloutStuck(snapshot: Snapshot, state: State): Observation<"deployment
       field(ref, "status.conditions[Progressing].message", progressing.message),
       ...failing.slice(0, 2).map(unreadyEvidence),
       ...state.counts,
-      ...imageChanges(replicaSets),
+      ...imageChanges(replicaSets.slice(0, 2).map((each) => ({ ref: refOf("ReplicaSet", each), object: each }))),
     ].slice(0, 8),
     ...rootsOf(snapshot, state, failing),
     ...(since !== undefined && { since }),
@@ -272,18 +295,26 @@ function rolloutStuck(snapshot: Snapshot, state: State): Observation<"deployment
   };
 }
 
-/** The images that differ between the newest ReplicaSet and the one before it. */
-function imageChanges([newest, previous]: readonly KubeObject<"ReplicaSet">[]): readonly Evidence[] {
-  if (newest === undefined || previous === undefined) return [];
-  const before = new Map((previous.spec?.template?.spec?.containers ?? []).map(({ name, image }) => [name, image]));
-  return (newest.spec?.template?.spec?.containers ?? []).flatMap(({ name = "", image }) =>
+interface WithTemplate {
+  readonly ref: ObjectRef;
+  readonly object: KubeObject<"Deployment"> | KubeObject<"ReplicaSet">;
+}
+
+/** The images that differ between the newer template and the older one. */
+function imageChanges([newer, older]: readonly WithTemplate[]): readonly Evidence[] {
+  if (newer === undefined || older === undefined) return [];
+  const before = new Map(containersOf(older).map(({ name, image }) => [name, image]));
+  return containersOf(newer).flatMap(({ name = "", image }) =>
     before.has(name) && before.get(name) !== image
-      ? [
-          field(refOf("ReplicaSet", previous), `spec.template.spec.containers[${name}].image`, before.get(name)),
-          field(refOf("ReplicaSet", newest), `spec.template.spec.containers[${name}].image`, image),
-        ]
+      ? [older, newer].map(({ ref }) =>
+          field(ref, `spec.template.spec.containers[${name}].image`, ref === newer.ref ? image : before.get(name)),
+        )
       : [],
   );
+}
+
+function containersOf({ object }: WithTemplate): readonly Container[] {
+  return object.spec?.template?.spec?.containers ?? [];
 }
 
 function unavailable(snapshot: Snapshot, state: State): Observation<"deployment-unavailable"> | undefined {
@@ -351,7 +382,8 @@ function pausedPending(
   object: KubeObject<"Deployment">,
 ): Observation<"deployment-paused-pending"> | undefined {
   const { namespace } = ref;
-  if (object.spec?.paused !== true || namespace === undefined || !snapshot.isComplete("ReplicaSet", namespace)) return undefined;
+  if (object.spec?.paused !== true || namespace === undefined || !snapshot.isComplete("ReplicaSet", namespace))
+    return undefined;
   const progressing = conditionOf(object, "Progressing");
   const since = progressing?.reason === "DeploymentPaused" ? parseTime(progressing.lastTransitionTime) : undefined;
   const age = ageOf(snapshot, since ?? object.metadata?.creationTimestamp);
@@ -363,7 +395,15 @@ function pausedPending(
     object: ref,
     evidence: [
       field(ref, "spec.paused", true),
-      ...(newest === undefined ? [fact(ref, "ReplicaSets", 0)] : [fact(refOf("ReplicaSet", newest), "template", "differs")]),
+      ...(newest === undefined
+        ? [fact(ref, "ReplicaSets", 0)]
+        : [
+            fact(refOf("ReplicaSet", newest), "template differs from the Deployment's", true),
+            ...imageChanges([
+              { ref, object },
+              { ref: refOf("ReplicaSet", newest), object: newest },
+            ]),
+          ]),
     ],
     ...(since !== undefined && { since }),
   };

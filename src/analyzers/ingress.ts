@@ -121,7 +121,13 @@ export const ingress: Analyzer = defineAnalyzer({
       fix: "Keep the route in one of them",
       source: "concepts/services-networking/ingress/#multiple-matches",
       commands: ["kubectl get ingress -A", describe],
-      silent: ["canaries", "groups that the controller merges", "ACME solvers", "different classes", "a load balancer per Ingress"],
+      silent: [
+        "canaries",
+        "groups that the controller merges",
+        "ACME solvers",
+        "different classes",
+        "a load balancer per Ingress",
+      ],
     },
     "ingress-tls-secret-missing": {
       severity: ["critical", "warning"],
@@ -131,7 +137,12 @@ export const ingress: Analyzer = defineAnalyzer({
       fix: "Create the Secret with tls.crt and tls.key, or look at what should issue it (Certificate, external secret)",
       source: "concepts/services-networking/ingress/#tls",
       commands: ["kubectl -n {namespace} get secret {secret}", describe],
-      silent: ["an empty name", "Secrets could not be read", "controllers that take certificates from elsewhere", "still being issued"],
+      silent: [
+        "an empty name",
+        "Secrets could not be read",
+        "controllers that take certificates from elsewhere",
+        "still being issued",
+      ],
     },
   },
   *check(snapshot) {
@@ -200,7 +211,9 @@ function* backends(snapshot: Snapshot, object: Ingress): Said {
     if (isGoingAway(snapshot, service)) continue;
     const broken = ways.filter((way) => !hasPort(service, way.port));
     if (broken.length > 0) {
-      const ports = (service.spec?.ports ?? []).map(({ name: portName, port }) => (portName === undefined ? `${port}` : `${portName} (${port})`));
+      const ports = (service.spec?.ports ?? []).map(({ name: portName, port }) =>
+        portName === undefined ? `${port}` : `${portName} (${port})`,
+      );
       yield {
         rule: "ingress-backend-port-missing",
         object: ref,
@@ -260,7 +273,8 @@ function routeOf({ host, path }: IngressBackend): string {
 function classNameOf(object: Ingress): { readonly name: string; readonly path: string } | undefined {
   const annotation = "kubernetes.io/ingress.class";
   const { ingressClassName } = object.spec ?? {};
-  if (ingressClassName !== undefined && ingressClassName !== "") return { name: ingressClassName, path: "spec.ingressClassName" };
+  if (ingressClassName !== undefined && ingressClassName !== "")
+    return { name: ingressClassName, path: "spec.ingressClassName" };
   const name = object.metadata?.annotations?.[annotation];
   return name === undefined || name === "" ? undefined : { name, path: `metadata.annotations[${annotation}]` };
 }
@@ -268,7 +282,9 @@ function classNameOf(object: Ingress): { readonly name: string; readonly path: s
 function controllerOfClass(snapshot: Snapshot, object: Ingress): string | undefined {
   const name = classNameOf(object)?.name;
   if (name !== undefined) {
-    return name.startsWith("gce") ? "k8s.io/ingress-gce" : snapshot.get("IngressClass", undefined, name)?.spec?.controller;
+    return name.startsWith("gce")
+      ? "k8s.io/ingress-gce"
+      : snapshot.get("IngressClass", undefined, name)?.spec?.controller;
   }
   const defaults = defaultClasses(snapshot);
   return defaults.length === 1 ? defaults[0]?.spec?.controller : undefined;
@@ -332,7 +348,8 @@ function* classOf(snapshot: Snapshot, object: Ingress): Said {
   const classes = snapshot.list("IngressClass").map(({ metadata }) => metadata?.name ?? "");
   const existing = fact(ref, "existing classes", classes.length === 0 ? "none" : classes.slice(0, 12).join(", "));
   if (named === undefined) {
-    if (defaultClasses(snapshot).length > 0 || hasAddress(object) || !hasSettled(snapshot, object, 5 * minuteMs)) return;
+    if (defaultClasses(snapshot).length > 0 || hasAddress(object) || !hasSettled(snapshot, object, 5 * minuteMs))
+      return;
     yield {
       rule: "ingress-class-none",
       object: ref,
@@ -403,10 +420,13 @@ function* classes(snapshot: Snapshot): Said {
     const { controller } = entry.spec ?? {};
     const all = ingressesByClass(snapshot).get(entry.metadata?.name ?? "") ?? [];
     if (controller === undefined || all.length === 0 || all.some(hasAddress)) continue;
-    const waiting = all.filter((object) => !isGoingAway(snapshot, object) && hasSettled(snapshot, object, 10 * minuteMs));
+    const waiting = all.filter(
+      (object) => !isGoingAway(snapshot, object) && hasSettled(snapshot, object, 10 * minuteMs),
+    );
     if (waiting.length === 0 || !hasSettled(snapshot, entry, 10 * minuteMs)) continue;
     const pods = controllerPods(snapshot, controller);
-    if (pods === undefined || pods.some(isReady) || pods.some((pod) => !hasSettled(snapshot, pod, graceMs.pod))) continue;
+    if (pods === undefined || pods.some(isReady) || pods.some((pod) => !hasSettled(snapshot, pod, graceMs.pod)))
+      continue;
     const ref = refOf("IngressClass", entry);
     yield {
       rule: "ingress-controller-absent",
@@ -426,7 +446,9 @@ interface Route {
   readonly object: Ingress;
   readonly ref: ObjectRef;
   readonly label: string;
+  /** All that tells one backend from another. */
   readonly target: string;
+  readonly backend: string;
   readonly field: string;
 }
 
@@ -444,13 +466,19 @@ function* duplicates(snapshot: Snapshot): Said {
     for (const [ruleIndex, { host = "", http }] of (object.spec?.rules ?? []).entries()) {
       for (const [pathIndex, { path = "/", pathType = "", backend }] of (http?.paths ?? []).entries()) {
         const key = JSON.stringify([className, host, path, pathType]);
-        const target = JSON.stringify([ref.namespace, backend?.service?.name, backend?.service?.port, backend?.resource]);
+        const target = JSON.stringify([
+          ref.namespace,
+          backend?.service?.name,
+          backend?.service?.port,
+          backend?.resource,
+        ]);
         const route = {
           object,
           ref,
           label: `${host === "" ? "*" : host}${path}`,
           target,
-          field: `spec.rules[${ruleIndex}].http.paths[${pathIndex}]`,
+          backend: backend?.service?.name ?? backend?.resource?.name ?? "",
+          field: `spec.rules[${ruleIndex}].http.paths[${pathIndex}].backend.service.name`,
         };
         const found = routes.get(key);
         if (found === undefined) routes.set(key, [route]);
@@ -459,20 +487,34 @@ function* duplicates(snapshot: Snapshot): Said {
     }
   }
   // One finding per Ingress that came later, with all routes that an older one already held.
-  const later = new Map<string, { ref: ObjectRef; evidence: Evidence[]; older: Map<string, ObjectRef>; differs: boolean }>();
+  const later = new Map<
+    string,
+    { ref: ObjectRef; evidence: Evidence[]; older: Map<string, ObjectRef>; differs: boolean }
+  >();
   for (const same of routes.values()) {
-    const [first, ...others] = [...same].sort((a, b) => createdAt(a.object) - createdAt(b.object) || compareRefs(a.ref, b.ref));
+    const [first, ...others] = [...same].sort(
+      (a, b) => createdAt(a.object) - createdAt(b.object) || compareRefs(a.ref, b.ref),
+    );
     if (first === undefined) continue;
     for (const route of others) {
       if (keyOf(route.ref) === keyOf(first.ref)) continue;
       // A rename or a move leaves both for a moment.
       if ((ageOfObject(snapshot, route.object) ?? Infinity) < graceMs.workload) continue;
-      const entry = later.get(keyOf(route.ref)) ?? { ref: route.ref, evidence: [], older: new Map<string, ObjectRef>(), differs: false };
+      const entry = later.get(keyOf(route.ref)) ?? {
+        ref: route.ref,
+        evidence: [],
+        older: new Map<string, ObjectRef>(),
+        differs: false,
+      };
       later.set(keyOf(route.ref), entry);
       entry.older.set(keyOf(first.ref), first.ref);
       entry.differs ||= route.target !== first.target;
-      if (entry.evidence.length < 8) {
-        entry.evidence.push(field(first.ref, first.field, first.label), field(route.ref, route.field, route.label));
+      if (entry.evidence.length < 6) {
+        entry.evidence.push(
+          fact(route.ref, "claimed twice", route.label),
+          field(first.ref, first.field, first.backend),
+          field(route.ref, route.field, route.backend),
+        );
       }
     }
   }

@@ -3,7 +3,7 @@ import type { Observation, Rule } from "../findings/finding.ts";
 import { ageOf, conditionOf, hasSettled, isFinished, isGoingAway } from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { type ObjectRef, refOf } from "../kube/object-ref.ts";
-import { controllerOf, podsOwnedBy } from "../kube/relations.ts";
+import { controllerOf, dependentsOfKind, podsOwnedBy } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, minuteMs, parseTime, secondMs } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
@@ -22,7 +22,11 @@ const failed = {
     "kubectl -n {namespace} describe job {name}",
     "kubectl -n {namespace} get pods -l batch.kubernetes.io/job-name={name}",
   ],
-  silent: ["The Job reached its goal, however often a Pod of it failed", "It still has attempts left", "The Job is being deleted"],
+  silent: [
+    "The Job reached its goal, however often a Pod of it failed",
+    "It still has attempts left",
+    "The Job is being deleted",
+  ],
 } as const satisfies Partial<Rule>;
 
 export const job: Analyzer = defineAnalyzer({
@@ -32,24 +36,24 @@ export const job: Analyzer = defineAnalyzer({
   rules: {
     "job-backoff-exceeded": {
       ...failed,
-      message: "The Job failed: its Pods failed more often than backoffLimit allows",
+      message: "The Job failed because its Pods failed more often than backoffLimit allows",
       fix: "Mend what the last Pod's exit code and log say, then run the Job again",
     },
     "job-deadline-exceeded": {
       ...failed,
-      message: "The Job failed: it ran longer than activeDeadlineSeconds allows",
+      message: "The Job failed because it ran longer than activeDeadlineSeconds allows",
       fix: "Find out why it takes so long, or allow it more time",
       source: "concepts/workloads/controllers/job/#job-termination-and-cleanup",
     },
     "job-failure-policy": {
       ...failed,
-      message: "The Job failed: a Pod ended in a way that its podFailurePolicy says is final",
+      message: "The Job failed because a Pod ended in a way that its podFailurePolicy says is final",
       fix: "Mend what the Pod's exit code and log say, or change the policy",
       source: "concepts/workloads/controllers/job/#pod-failure-policy",
     },
     "job-indexes-failed": {
       ...failed,
-      message: "The Job failed: some of its indexes failed for good",
+      message: "The Job failed because some of its indexes failed for good",
       fix: "Mend what the Pods of the failed indexes say, then run these indexes again",
       source: "concepts/workloads/controllers/job/#backoff-limit-per-index",
     },
@@ -100,8 +104,10 @@ export const job: Analyzer = defineAnalyzer({
         stalled(snapshot, ref, object);
       if (found !== undefined) yield found;
     }
-    // Workloads of kind Job are Jobs.
-    yield* missingPullSecrets(snapshot, "Job", (object) => isOver(object as KubeObject<"Job">));
+    yield* missingPullSecrets(snapshot, "Job", ({ namespace, name }) => {
+      const object = snapshot.get("Job", namespace, name);
+      return object !== undefined && isOver(object);
+    });
   },
 });
 
@@ -145,7 +151,11 @@ function isKnownReason(reason: string): reason is keyof typeof rulesByReason {
   return Object.hasOwn(rulesByReason, reason);
 }
 
-function limitOf(ref: ObjectRef, { spec = {} }: KubeObject<"Job">, reason: string): readonly ReturnType<typeof field>[] {
+function limitOf(
+  ref: ObjectRef,
+  { spec = {} }: KubeObject<"Job">,
+  reason: string,
+): readonly ReturnType<typeof field>[] {
   if (reason === "DeadlineExceeded") return [field(ref, "spec.activeDeadlineSeconds", spec.activeDeadlineSeconds)];
   if (reason === "BackoffLimitExceeded") return [field(ref, "spec.backoffLimit", spec.backoffLimit ?? 6)];
   return [];
@@ -170,11 +180,7 @@ function isMadeGood(snapshot: Snapshot, object: KubeObject<"Job">): boolean {
   if (owner?.kind !== "CronJob" || owner.uid === undefined || end === undefined) return false;
   const cronJob = snapshot.get("CronJob", owner.namespace, owner.name);
   if ((parseTime(cronJob?.status?.lastSuccessfulTime) ?? 0) > end) return true;
-  return snapshot.dependentsOf(owner.uid).some(({ kind, object: sibling }) => {
-    // What is listed under a kind has the type of that kind.
-    const run = sibling as KubeObject<"Job">;
-    return kind === "Job" && hasSucceeded(run) && (endOf(run) ?? 0) > end;
-  });
+  return dependentsOfKind(snapshot, owner.uid, "Job").some((run) => hasSucceeded(run) && (endOf(run) ?? 0) > end);
 }
 
 const longSuspensionMs = 7 * dayMs;
@@ -183,11 +189,17 @@ const queueMark = /^(?:kueue\.x-k8s\.io|scheduling\.volcano\.sh|volcano\.sh|yuni
 function isQueued(object: KubeObject<"Job">): boolean {
   const { labels = {}, annotations = {} } = object.metadata ?? {};
   const inTemplate = object.spec?.template?.metadata;
-  const keys = [labels, annotations, inTemplate?.labels ?? {}, inTemplate?.annotations ?? {}].flatMap((map) => Object.keys(map));
+  const keys = [labels, annotations, inTemplate?.labels ?? {}, inTemplate?.annotations ?? {}].flatMap((map) =>
+    Object.keys(map),
+  );
   return keys.some((key) => queueMark.test(key));
 }
 
-function suspendedLong(snapshot: Snapshot, ref: ObjectRef, object: KubeObject<"Job">): Observation<"job-suspended-long"> | undefined {
+function suspendedLong(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  object: KubeObject<"Job">,
+): Observation<"job-suspended-long"> | undefined {
   const { suspend, managedBy } = object.spec ?? {};
   if (suspend !== true || managedBy !== undefined || isQueued(object)) return undefined;
   const condition = conditionOf(object, "Suspended");
@@ -227,14 +239,20 @@ function refused(
 
 const stallMs = 10 * minuteMs;
 
-function stalled(snapshot: Snapshot, ref: ObjectRef, object: KubeObject<"Job">): Observation<"job-stalled"> | undefined {
+function stalled(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  object: KubeObject<"Job">,
+): Observation<"job-stalled"> | undefined {
   const { namespace } = ref;
-  if (!wantsPods(object) || isQueued(object) || namespace === undefined || !snapshot.isComplete("Pod", namespace)) return undefined;
+  if (!wantsPods(object) || isQueued(object) || namespace === undefined || !snapshot.isComplete("Pod", namespace))
+    return undefined;
   if (conditionOf(object, "FailureTarget")?.status === "True") return undefined;
   const pods = podsOwnedBy(snapshot, ref.uid);
   const live = pods.filter((pod) => !isFinished(pod));
   const { active = 0, failed: attempts = 0, startTime } = object.status ?? {};
-  const isSettled = (since: number | undefined): boolean => hasSettled(snapshot, object, stallMs + backOffMs(attempts), since);
+  const isSettled = (since: number | undefined): boolean =>
+    hasSettled(snapshot, object, stallMs + backOffMs(attempts), since);
   const counts = [field(ref, "status.active", active), field(ref, "status.failed", attempts)];
   if (live.length === 0) {
     // Nothing runs: since the last Pod ended, or since the Job was started or resumed.

@@ -74,7 +74,11 @@ export const node: Analyzer = defineAnalyzer({
       fix: "Read the message of the Ready condition; the log of the kubelet on the node says more",
       source: "concepts/architecture/nodes/#condition",
       commands: [describe, podsOnIt],
-      silent: ["less than 60 seconds, or a node younger than 3 minutes", "being deleted", "an autoscaler is removing it (info)"],
+      silent: [
+        "less than 60 seconds, or a node younger than 3 minutes",
+        "being deleted",
+        "an autoscaler is removing it (info)",
+      ],
     },
     "node-pressure-memory": {
       ...pressure,
@@ -109,12 +113,15 @@ export const node: Analyzer = defineAnalyzer({
       fix: "Read the message of the condition; drain the node if the problem stays",
       source: "tasks/debug/debug-cluster/monitor-node-health/",
       commands: [describe],
-      silent: ["conditions that say that all is well, whichever way round they are", "condition types that we do not know (one info per type)"],
+      silent: [
+        "conditions that say that all is well, whichever way round they are",
+        "condition types that we do not know (one info per type)",
+      ],
     },
     "node-cordoned-long": {
       severity: ["warning", "info"],
       depth: 1,
-      message: "The node takes no new Pods: it is cordoned",
+      message: "The node is cordoned and takes no new Pods",
       why: "Capacity is paid for and unused; a drain may be stuck",
       fix: "Finish the maintenance and uncordon the node, or remove it",
       source: "concepts/architecture/nodes/#manual-node-administration",
@@ -315,7 +322,9 @@ function massUnreachable(snapshot: Snapshot): readonly Node[] {
 
 function massFinding(lost: readonly Node[]): Observation<"nodes-mass-unreachable"> {
   const refs = lost.map((object) => refOf("Node", object)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const onsets = lost.map((object) => parseTime(conditionOf(object, "Ready")?.lastTransitionTime)).filter((time) => time !== undefined);
+  const onsets = lost
+    .map((object) => parseTime(conditionOf(object, "Ready")?.lastTransitionTime))
+    .filter((time) => time !== undefined);
   const zones = new Set(lost.map(zoneOf).filter((zone) => zone !== undefined));
   const [first = { kind: "Node", name: "" }] = refs;
   return {
@@ -340,7 +349,9 @@ function conditionFields(ref: ObjectRef, condition: Condition): readonly Evidenc
   return [
     field(ref, `${at}.status`, condition.status),
     ...(condition.reason === undefined ? [] : [field(ref, `${at}.reason`, condition.reason)]),
-    ...(condition.message === undefined || condition.message === "" ? [] : [field(ref, `${at}.message`, condition.message)]),
+    ...(condition.message === undefined || condition.message === ""
+      ? []
+      : [field(ref, `${at}.message`, condition.message)]),
   ];
 }
 
@@ -365,7 +376,8 @@ function burden(snapshot: Snapshot, ref: ObjectRef): readonly Evidence[] {
 function* readiness(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
   const ready = conditionOf(object, "Ready");
   if (ready === undefined || (ready.status !== "False" && ready.status !== "Unknown")) return;
-  if (!hasSettled(snapshot, object, youthMs) || !hasSettled(snapshot, object, graceMs.node, ready.lastTransitionTime)) return;
+  if (!hasSettled(snapshot, object, youthMs) || !hasSettled(snapshot, object, graceMs.node, ready.lastTransitionTime))
+    return;
   const isLost = ready.status === "Unknown";
   const removal = removalTaint(object);
   const because = removal === undefined ? notReadyInWords(ready.reason, ready.message) : "an autoscaler is removing it";
@@ -398,7 +410,8 @@ const pressures = [
 function* conditionsOf(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
   for (const [type, rule, resource] of pressures) {
     const condition = conditionOf(object, type);
-    if (condition?.status !== "True" || !hasSettled(snapshot, object, graceMs.node, condition.lastTransitionTime)) continue;
+    if (condition?.status !== "True" || !hasSettled(snapshot, object, graceMs.node, condition.lastTransitionTime))
+      continue;
     const evicted = evictedSince(snapshot, ref.name, parseTime(condition.lastTransitionTime));
     const allocatable = object.status?.allocatable?.[resource];
     yield {
@@ -417,7 +430,11 @@ function* conditionsOf(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     };
   }
   const network = conditionOf(object, "NetworkUnavailable");
-  if (network?.status === "True" && hasSettled(snapshot, object, graceMs.node, network.lastTransitionTime) && hasSettled(snapshot, object, youthMs)) {
+  if (
+    network?.status === "True" &&
+    hasSettled(snapshot, object, graceMs.node, network.lastTransitionTime) &&
+    hasSettled(snapshot, object, youthMs)
+  ) {
     yield {
       rule: "node-network-unavailable",
       object: ref,
@@ -445,7 +462,9 @@ function evictedSince(snapshot: Snapshot, name: string, since: number | undefine
   const from = Math.max(since ?? 0, snapshot.takenAt - hourMs) - minuteMs;
   return podsOnNode(snapshot, name).filter((pod) => {
     if (pod.status?.phase !== "Failed" || pod.status.reason !== "Evicted") return false;
-    const ended = parseTime(conditionOf(pod, "DisruptionTarget")?.lastTransitionTime ?? conditionOf(pod, "Ready")?.lastTransitionTime);
+    const ended = parseTime(
+      conditionOf(pod, "DisruptionTarget")?.lastTransitionTime ?? conditionOf(pod, "Ready")?.lastTransitionTime,
+    );
     return (ended ?? parseTime(pod.status.startTime) ?? 0) >= from;
   });
 }
@@ -492,7 +511,9 @@ function* cordon(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
   const since = parseTime(taint?.timeAdded);
   const waiting = waitsForCordoned(snapshot);
   const isLong = (ageOf(snapshot, since) ?? 0) > dayMs;
-  const left = podsOnNode(snapshot, ref.name).filter((pod) => !isFinished(pod) && controllerOf(pod)?.kind !== "DaemonSet");
+  const left = podsOnNode(snapshot, ref.name).filter(
+    (pod) => !isFinished(pod) && controllerOf(pod)?.kind !== "DaemonSet",
+  );
   yield {
     rule: "node-cordoned-long",
     object: ref,
@@ -500,7 +521,9 @@ function* cordon(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     ...(waiting.length > 0 ? { because: "Pods wait for room" } : isLong ? { because: "for more than a day" } : {}),
     evidence: [
       field(ref, "spec.unschedulable", true),
-      ...(taint?.timeAdded === undefined ? [] : [field(ref, "spec.taints[node.kubernetes.io/unschedulable].timeAdded", taint.timeAdded)]),
+      ...(taint?.timeAdded === undefined
+        ? []
+        : [field(ref, "spec.taints[node.kubernetes.io/unschedulable].timeAdded", taint.timeAdded)]),
       ...(waiting.length > 0 ? [fact(ref, "Pods that wait and name cordoned nodes", waiting.length)] : []),
       fact(ref, "Pods left on it, without DaemonSets", left.length),
       ...blockingBudgets(snapshot, left).map((budget) => field(budget, "status.disruptionsAllowed", 0)),
@@ -575,14 +598,18 @@ function* lease(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     yield {
       rule: "node-clock-skew",
       object: ref,
-      evidence: [field(leaseRef, "spec.renewTime", renewTime), fact(ref, "ahead of the API server by", formatDuration(-age))],
+      evidence: [
+        field(leaseRef, "spec.renewTime", renewTime),
+        fact(ref, "ahead of the API server by", formatDuration(-age)),
+      ],
     };
     return;
   }
   const ready = conditionOf(object, "Ready");
   if (age <= leaseLimitMs || ready?.status !== "True") return;
   // When every lease of a dump is old, it is the capture time that is off.
-  const isDatedWrong = snapshot.cluster.source === "saved" && ages.size > 1 && [...ages.values()].every((other) => other > leaseLimitMs);
+  const isDatedWrong =
+    snapshot.cluster.source === "saved" && ages.size > 1 && [...ages.values()].every((other) => other > leaseLimitMs);
   if (isDatedWrong) return;
   yield {
     rule: "node-lease-stale",
@@ -611,13 +638,19 @@ function* fromEvents(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
 
   // kubelet and node controller write an event each time; a count says how often only when all of it fell into the hour.
   const changes = current.filter(({ reason }) => reason === "NodeReady" || reason === "NodeNotReady");
-  const times = changes.reduce((sum, event) => sum + ((ageOf(snapshot, event.firstSeen) ?? Infinity) <= hourMs ? event.count : 1), 0);
+  const times = changes.reduce(
+    (sum, event) => sum + ((ageOf(snapshot, event.firstSeen) ?? Infinity) <= hourMs ? event.count : 1),
+    0,
+  );
   const [latest] = changes;
   if (latest !== undefined && times >= 3 && hasSettled(snapshot, object, hourMs / 2)) {
     yield {
       rule: "node-flapping",
       object: ref,
-      evidence: [fact(ref, "changes between ready and not ready within an hour", times), ...changes.slice(0, 2).map(eventEvidence)],
+      evidence: [
+        fact(ref, "changes between ready and not ready within an hour", times),
+        ...changes.slice(0, 2).map(eventEvidence),
+      ],
     };
   }
 
@@ -635,7 +668,8 @@ function* fromEvents(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     ({ reason, count, firstSeen, lastSeen }) =>
       cleanUpReasons.has(reason) &&
       // Every kubelet says this once when it starts.
-      (reason !== "InvalidDiskCapacity" || (count > 1 && (lastSeen ?? 0) - (firstSeen ?? lastSeen ?? 0) > 10 * minuteMs)),
+      (reason !== "InvalidDiskCapacity" ||
+        (count > 1 && (lastSeen ?? 0) - (firstSeen ?? lastSeen ?? 0) > 10 * minuteMs)),
   );
   const [failure] = failing;
   if (failure !== undefined) {
@@ -679,10 +713,18 @@ function* devices(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     const has = parseQuantity(amount);
     const offers = parseQuantity(allocatable[name]);
     if (!isExtended || has === undefined || offers === undefined || offers >= has) continue;
-    missingOnes.push(field(ref, `status.allocatable.${name}`, allocatable[name]), field(ref, `status.capacity.${name}`, amount));
+    missingOnes.push(
+      field(ref, `status.allocatable[${name}]`, allocatable[name]),
+      field(ref, `status.capacity[${name}]`, amount),
+    );
   }
   if (missingOnes.length > 0) {
-    yield { rule: "node-device-missing", object: ref, because: "some devices are not healthy", evidence: missingOnes.slice(0, 8) };
+    yield {
+      rule: "node-device-missing",
+      object: ref,
+      because: "some devices are not healthy",
+      evidence: missingOnes.slice(0, 8),
+    };
     return;
   }
   const family = deviceFamilies.find(
@@ -699,7 +741,7 @@ function* devices(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
     because: "its device plugin offers none, and a Pod waits for one",
     evidence: [
       field(ref, `metadata.labels[${family.label}]`, object.metadata?.labels?.[family.label]),
-      field(ref, `status.capacity.${family.resource}`, capacity[family.resource]),
+      field(ref, `status.capacity[${family.resource}]`, capacity[family.resource]),
     ],
   };
 }
@@ -725,7 +767,8 @@ function* fullness(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
       .filter((pod) => !isFinished(pod))
       .reduce((sum, pod) => sum + requestOf(pod, resource), 0);
     if (used < 0.95 * room) continue;
-    const written = (value: number): string => (resource === "memory" ? formatBytes(value) : `${Number(value.toFixed(2))}`);
+    const written = (value: number): string =>
+      resource === "memory" ? formatBytes(value) : `${Number(value.toFixed(2))}`;
     yield {
       rule: "node-requests-full",
       object: ref,
@@ -740,8 +783,9 @@ function* fullness(snapshot: Snapshot, object: Node, ref: ObjectRef): Said {
 
 /** What the scheduler counts for a Pod: its containers and sidecars together, or its largest init container. */
 function requestOf({ spec }: Pod, resource: string): number {
-  const amount = (container: { readonly resources?: { readonly requests?: Readonly<Record<string, string>> } }): number =>
-    parseQuantity(container.resources?.requests?.[resource]) ?? 0;
+  const amount = (container: {
+    readonly resources?: { readonly requests?: Readonly<Record<string, string>> };
+  }): number => parseQuantity(container.resources?.requests?.[resource]) ?? 0;
   const inits = spec?.initContainers ?? [];
   const sidecars = inits.filter(({ restartPolicy }) => restartPolicy === "Always");
   const together = [...(spec?.containers ?? []), ...sidecars].reduce((sum, container) => sum + amount(container), 0);

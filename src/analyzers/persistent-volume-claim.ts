@@ -2,7 +2,16 @@ import { type Evidence, eventEvidence, fact, field, missing } from "../findings/
 import type { Observation, Rule } from "../findings/finding.ts";
 import type { Severity } from "../findings/severity.ts";
 import type { EventRecord } from "../kube/events.ts";
-import { ageOf, conditionOf, eventMaxAgeMs, graceMs, hasSettled, isFinished, isGoingAway, isReady } from "../kube/guards.ts";
+import {
+  ageOf,
+  conditionOf,
+  eventMaxAgeMs,
+  graceMs,
+  hasSettled,
+  isFinished,
+  isGoingAway,
+  isReady,
+} from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { provisioningFailureInWords } from "../kube/messages/provisioning.ts";
 import { compareText, namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
@@ -78,7 +87,12 @@ export const persistentVolumeClaim: Analyzer = defineAnalyzer({
       fix: "Make a PersistentVolume that fits in class, size, access modes and labels, or change the claim",
       source: "concepts/storage/persistent-volumes/#binding",
       commands: ["kubectl get pv", describe],
-      silent: ["less than 2 minutes", "a volume fits", "it waits for its first consumer", "volumes could not all be read"],
+      silent: [
+        "less than 2 minutes",
+        "a volume fits",
+        "it waits for its first consumer",
+        "volumes could not all be read",
+      ],
     },
     "pvc-waiting-for-consumer": {
       severity: "info",
@@ -146,7 +160,9 @@ function lost(snapshot: Snapshot, object: Claim): Observation<RuleId> {
       field(ref, "status.phase", "Lost"),
       field(ref, "spec.volumeName", volumeName),
       ...(isGone ? [missing(volume)] : []),
-      ...waitingPods(snapshot, ref).slice(0, 3).map((pod) => fact(refOf("Pod", pod), "waits for the claim", true)),
+      ...waitingPods(snapshot, ref)
+        .slice(0, 3)
+        .map((pod) => fact(refOf("Pod", pod), "waits for the claim", true)),
     ],
     related: waitingPods(snapshot, ref).map((pod) => refOf("Pod", pod)),
     params: { volume: volumeName },
@@ -206,7 +222,11 @@ function* stuck(snapshot: Snapshot, object: Claim): Said {
       ...common,
       evidence: [
         field(ref, "spec.storageClassName", undefined),
-        fact(ref, "existing classes, none of them the default", names.length === 0 ? "none" : names.slice(0, 12).join(", ")),
+        fact(
+          ref,
+          "existing classes, none of them the default",
+          names.length === 0 ? "none" : names.slice(0, 12).join(", "),
+        ),
         ...pods,
       ],
     };
@@ -218,7 +238,9 @@ function* stuck(snapshot: Snapshot, object: Claim): Said {
   }
   const storageClass = snapshot.get("StorageClass", undefined, className);
   if (storageClass === undefined) {
-    const saysMissing = events.some(({ message }) => /storageclass(\.storage\.k8s\.io)? "[^"]*" not found/i.test(message));
+    const saysMissing = events.some(({ message }) =>
+      /storageclass(\.storage\.k8s\.io)? "[^"]*" not found/i.test(message),
+    );
     if (!knowsClasses || (!knowsVolumes && !saysMissing)) return;
     // Volumes made by hand may carry a class name that stands for nothing else.
     if ((volumesByClass(snapshot).get(className) ?? []).length > 0) {
@@ -273,7 +295,9 @@ interface Common {
 
 /** Events about the claim that still tell of now (G6), newest first. */
 function currentEvents(snapshot: Snapshot, ref: ObjectRef): readonly EventRecord[] {
-  return snapshot.eventsOf(ref).filter(({ lastSeen }) => lastSeen === undefined || snapshot.takenAt - lastSeen <= eventMaxAgeMs);
+  return snapshot
+    .eventsOf(ref)
+    .filter(({ lastSeen }) => lastSeen === undefined || snapshot.takenAt - lastSeen <= eventMaxAgeMs);
 }
 
 function* provisioning(
@@ -387,7 +411,10 @@ function* noMatch(snapshot: Snapshot, object: Claim, ref: ObjectRef, common: Com
     yield {
       rule: "pvc-pending-no-match",
       ...common,
-      because: volume === undefined ? "the volume that it names does not exist" : `the volume that it names does not fit: ${misfits.join(", ")}`,
+      because:
+        volume === undefined
+          ? "the volume that it names does not exist"
+          : `the volume that it names does not fit (${misfits.join(", ")})`,
       cause: volumeRef,
       evidence: [
         ...(volume === undefined ? [missing(volumeRef)] : volumeFields(volume)),
@@ -403,7 +430,10 @@ function* noMatch(snapshot: Snapshot, object: Claim, ref: ObjectRef, common: Com
   yield {
     rule: "pvc-pending-no-match",
     ...common,
-    because: nearest === undefined ? "there is no volume of its class" : `the nearest one fails in: ${nearest.misfits.join(", ")}`,
+    because:
+      nearest === undefined
+        ? "there is no volume of its class"
+        : `the nearest one does not fit (${nearest.misfits.join(", ")})`,
     evidence: [
       field(ref, "spec.storageClassName", classOf(object)),
       ...(nearest === undefined ? [] : volumeFields(nearest.volume)),
@@ -444,7 +474,10 @@ function misfitsOf(object: Claim, ref: ObjectRef, volume: Volume): readonly stri
   const { resources, accessModes = [], volumeMode = "Filesystem", selector } = object.spec ?? {};
   const { claimRef } = volume.spec ?? {};
   const misfits: string[] = [];
-  const isOurs = claimRef?.name === ref.name && claimRef.namespace === ref.namespace && (claimRef.uid === undefined || claimRef.uid === "" || claimRef.uid === ref.uid);
+  const isOurs =
+    claimRef?.name === ref.name &&
+    claimRef.namespace === ref.namespace &&
+    (claimRef.uid === undefined || claimRef.uid === "" || claimRef.uid === ref.uid);
   if (claimRef?.name !== undefined && !isOurs) misfits.push("taken by another claim");
   else if (volume.status?.phase === "Released" || volume.status?.phase === "Failed") misfits.push("not available");
   if ((classOf(volume) ?? "") !== (classOf(object) ?? "")) misfits.push("class");
@@ -471,7 +504,9 @@ function* resize(snapshot: Snapshot, object: Claim): Said {
   const error = conditionOf(object, "ControllerResizeError") ?? conditionOf(object, "NodeResizeError");
   const fileSystem = conditionOf(object, "FileSystemResizePending");
   const condition = [error, fileSystem, conditionOf(object, "Resizing")].find((entry) => entry?.status === "True");
-  const event = currentEvents(snapshot, ref).find(({ reason }) => /^(VolumeResizeFailed|ExternalExpanding|FileSystemResizeFailed)$/.test(reason));
+  const event = currentEvents(snapshot, ref).find(({ reason }) =>
+    /^(VolumeResizeFailed|ExternalExpanding|FileSystemResizeFailed)$/.test(reason),
+  );
   const isInfeasible = state?.endsWith("Infeasible") === true;
   const since = parseTime(condition?.lastTransitionTime) ?? event?.firstSeen;
   const isOld = since !== undefined && snapshot.takenAt - since > resizeLimitMs;
@@ -479,7 +514,11 @@ function* resize(snapshot: Snapshot, object: Claim): Said {
   if (!isOld && !isInfeasible && !(isRefused && hasSettled(snapshot, object, resizeLimitMs))) return;
   const mounting = mountingPods(snapshot, ref);
   const isForNextMount =
-    condition === fileSystem && fileSystem !== undefined && !isInfeasible && mounting.length === 0 && snapshot.isComplete("Pod", ref.namespace);
+    condition === fileSystem &&
+    fileSystem !== undefined &&
+    !isInfeasible &&
+    mounting.length === 0 &&
+    snapshot.isComplete("Pod", ref.namespace);
   const because = isForNextMount
     ? "it finishes on the next mount"
     : isInfeasible
@@ -504,7 +543,9 @@ function* resize(snapshot: Snapshot, object: Claim): Said {
         ? []
         : [
             field(ref, `status.conditions[${condition.type}].status`, condition.status),
-            ...(condition.message === undefined ? [] : [field(ref, `status.conditions[${condition.type}].message`, condition.message)]),
+            ...(condition.message === undefined
+              ? []
+              : [field(ref, `status.conditions[${condition.type}].message`, condition.message)]),
           ]),
       ...(state === undefined ? [] : [field(ref, "status.allocatedResourceStatuses.storage", state)]),
       ...(event === undefined ? [] : [eventEvidence(event)]),

@@ -98,6 +98,7 @@ function isOld(snapshot: Snapshot, object: KubeObject<"ReplicaSet">): boolean {
   const owner = controllerOf(object);
   const own = Number(object.metadata?.annotations?.[revision] ?? 0);
   return (owner?.uid === undefined ? [] : snapshot.dependentsOf(owner.uid)).some(
-    ({ kind, object: sibling }) => kind === "ReplicaSet" && Number(sibling.metadata?.annotations?.[revision] ?? 0) > own,
+    ({ kind, object: sibling }) =>
+      kind === "ReplicaSet" && Number(sibling.metadata?.annotations?.[revision] ?? 0) > own,
   );
 }

@@ -1,7 +1,16 @@
 import { type Evidence, eventEvidence, fact, field } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
 import type { EventRecord } from "../kube/events.ts";
-import { ageOf, conditionOf, eventMaxAgeMs, graceMs, hasSettled, isFinished, isGoingAway, isReady } from "../kube/guards.ts";
+import {
+  ageOf,
+  conditionOf,
+  eventMaxAgeMs,
+  graceMs,
+  hasSettled,
+  isFinished,
+  isGoingAway,
+  isReady,
+} from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { controllerOf, endpointsOf, isUsable, oncePerSnapshot, podsSelectedBy } from "../kube/relations.ts";
@@ -82,8 +91,15 @@ export const service: Analyzer = defineAnalyzer({
       why: "Pods are healthy and still unreachable",
       fix: "Name the container port as spec.ports[].targetPort says, or set targetPort to a name that the Pods declare",
       source: "concepts/services-networking/service/#field-spec-ports",
-      commands: ["kubectl -n {namespace} get pods -l {selector} -o yaml", "kubectl -n {namespace} get service {name} -o yaml"],
-      silent: ["no Pod matches", "Pods that have ended, are ending or are younger than 60 seconds", "headless Services (info)"],
+      commands: [
+        "kubectl -n {namespace} get pods -l {selector} -o yaml",
+        "kubectl -n {namespace} get service {name} -o yaml",
+      ],
+      silent: [
+        "no Pod matches",
+        "Pods that have ended, are ending or are younger than 60 seconds",
+        "headless Services (info)",
+      ],
     },
     "service-target-port-undeclared": {
       severity: "info",
@@ -102,7 +118,11 @@ export const service: Analyzer = defineAnalyzer({
       fix: "Look at the controller manager, which writes EndpointSlices, and at the kubelet of the node",
       source: "concepts/services-networking/endpoint-slices/",
       commands: ["kubectl -n {namespace} get endpointslice {name} -o yaml", "kubectl -n kube-system get lease"],
-      silent: ["slices that somebody else writes", "Pods with an event in the last minutes", "Pods or events could not all be read"],
+      silent: [
+        "slices that somebody else writes",
+        "Pods with an event in the last minutes",
+        "Pods or events could not all be read",
+      ],
     },
     "service-selectorless-empty": {
       severity: "info",
@@ -122,7 +142,11 @@ export const service: Analyzer = defineAnalyzer({
       fix: "Look at the events of the Service and at the controller that makes load balancers (cloud controller, MetalLB)",
       source: "concepts/services-networking/service/#loadbalancer",
       commands: ["kubectl -n {namespace} describe service {name}", "kubectl get services -A"],
-      silent: ["younger than 5 minutes", "the controller is at work on it", "nothing in the cluster makes load balancers (one info)"],
+      silent: [
+        "younger than 5 minutes",
+        "the controller is at work on it",
+        "nothing in the cluster makes load balancers (one info)",
+      ],
     },
     "service-lb-port-error": {
       severity: "warning",
@@ -202,7 +226,10 @@ function* backend(snapshot: Snapshot, object: Service): Said {
         object: ref,
         severity: "info",
         because: "its workload is meant to have no Pods now",
-        evidence: [wanted, ...found.workloads.slice(0, 3).map((workload) => fact(ref, "workload at zero", nameOf(workload)))],
+        evidence: [
+          wanted,
+          ...found.workloads.slice(0, 3).map((workload) => fact(ref, "workload at zero", nameOf(workload))),
+        ],
         related: found.workloads,
         params,
       };
@@ -277,11 +304,7 @@ function* backend(snapshot: Snapshot, object: Service): Said {
   }
 }
 
-function distinctPods(
-  snapshot: Snapshot,
-  object: Service,
-  endpoints: ReturnType<typeof endpointsOf>,
-): readonly Pod[] {
+function distinctPods(snapshot: Snapshot, object: Service, endpoints: ReturnType<typeof endpointsOf>): readonly Pod[] {
   const names = new Set(endpoints.map(({ targetRef }) => targetRef?.name ?? ""));
   const pods: Pod[] = [];
   for (const name of names) {
@@ -328,7 +351,9 @@ function nearestPod(
 ): { readonly evidence: readonly Evidence[]; readonly isRole: boolean } | undefined {
   const wanted = Object.entries(selector);
   let best: { readonly pod: Pod; readonly equal: number; readonly distance: number } | undefined;
-  for (const { labels, pod } of labelSetsByNamespace(snapshot).get(ref.namespace ?? "")?.values() ?? []) {
+  for (const { labels, pod } of labelSetsByNamespace(snapshot)
+    .get(ref.namespace ?? "")
+    ?.values() ?? []) {
     const equal = wanted.filter(([key, value]) => labels[key] === value).length;
     const differing = wanted.filter(([key, value]) => labels[key] !== value);
     const isLike = differing.some(([key, value]) => similarNames(value, [labels[key] ?? ""]).length > 0);
@@ -374,7 +399,9 @@ function* targetPorts(snapshot: Snapshot, object: Service): Said {
       if (named.has(target)) continue;
       named.add(target);
       const declares = (pod: Pod): boolean =>
-        declaredPorts(pod.spec).some((declared) => declared.name === target && (declared.protocol ?? "TCP") === protocol);
+        declaredPorts(pod.spec).some(
+          (declared) => declared.name === target && (declared.protocol ?? "TCP") === protocol,
+        );
       const without = pods.filter((pod) => !declares(pod));
       if (without.length === 0) continue;
       yield {
@@ -461,7 +488,8 @@ function* loadBalancer(snapshot: Snapshot, object: Service): Said {
   if (!hasLoadBalancers(snapshot) && loadBalancerClass === undefined) return; // One info for all of them.
   const failure = events.find(({ type }) => type === "Warning");
   const latest = events[0];
-  if (failure === undefined && latest !== undefined && (ageOf(snapshot, latest.lastSeen) ?? 0) < loadBalancerGraceMs) return;
+  if (failure === undefined && latest !== undefined && (ageOf(snapshot, latest.lastSeen) ?? 0) < loadBalancerGraceMs)
+    return;
   // A name published for it shows that users come in this way.
   const hostname = "external-dns.alpha.kubernetes.io/hostname";
   const published = object.metadata?.annotations?.[hostname];
@@ -509,8 +537,12 @@ function* localPolicy(snapshot: Snapshot, object: Service): Said {
   const covered = new Set(usable.map(({ nodeName }) => nodeName));
   const gaps = snapshot.list("Node").filter((node) => {
     const { name = "", labels = {} } = node.metadata ?? {};
-    if (covered.has(name) || node.spec?.unschedulable === true || conditionOf(node, "Ready")?.status !== "True") return false;
-    return internalTrafficPolicy === "Local" || labels["node.kubernetes.io/exclude-from-external-load-balancers"] === undefined;
+    if (covered.has(name) || node.spec?.unschedulable === true || conditionOf(node, "Ready")?.status !== "True")
+      return false;
+    return (
+      internalTrafficPolicy === "Local" ||
+      labels["node.kubernetes.io/exclude-from-external-load-balancers"] === undefined
+    );
   });
   if (gaps.length === 0) return;
   const ref = refOf("Service", object);
@@ -558,7 +590,8 @@ function* staleEndpoints(snapshot: Snapshot): Said {
         if (!hasMoved || isFinished(pod)) continue;
         const started = pod.status?.startTime ?? pod.metadata?.creationTimestamp;
         const readySince = conditionOf(pod, "Ready")?.lastTransitionTime;
-        if (!hasSettled(snapshot, pod, 2 * minuteMs, started) || !hasSettled(snapshot, pod, 2 * minuteMs, readySince)) continue;
+        if (!hasSettled(snapshot, pod, 2 * minuteMs, started) || !hasSettled(snapshot, pod, 2 * minuteMs, readySince))
+          continue;
         evidence.push(field(ref, path, addresses), field(refOf("Pod", pod), "status.podIP", podIP));
       }
     }

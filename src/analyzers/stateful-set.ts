@@ -1,6 +1,15 @@
 import { type Evidence, fact, field, missing } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
-import { ageOf, graceMs, hasSettled, isFinished, isGoingAway, isReady, isStatusStale, specChangedAt } from "../kube/guards.ts";
+import {
+  ageOf,
+  graceMs,
+  hasSettled,
+  isFinished,
+  isGoingAway,
+  isReady,
+  isStatusStale,
+  specChangedAt,
+} from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { podsOwnedBy } from "../kube/relations.ts";
@@ -38,7 +47,11 @@ export const statefulSet: Analyzer = defineAnalyzer({
       fix: "Create the Service with clusterIP: None under the name in spec.serviceName",
       source: "concepts/workloads/controllers/statefulset/#stable-network-id",
       commands: ["kubectl -n {namespace} get service", "kubectl -n {namespace} get statefulset {name} -o yaml"],
-      silent: ["spec.serviceName is empty", "Services could not be listed", "The StatefulSet is younger than 2 minutes"],
+      silent: [
+        "spec.serviceName is empty",
+        "Services could not be listed",
+        "The StatefulSet is younger than 2 minutes",
+      ],
     },
     "statefulset-blocked-by-ordinal": {
       severity: ["critical", "warning"],
@@ -48,7 +61,11 @@ export const statefulSet: Analyzer = defineAnalyzer({
       fix: "Mend the Pod that blocks the others; with podManagementPolicy Parallel they would not wait for it",
       source: "concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
       commands: ["kubectl -n {namespace} describe pod {pod}", "kubectl -n {namespace} get pods -l {selector}"],
-      silent: ["podManagementPolicy is Parallel", "The Pod has been unready for less than 2 minutes", "The Pod is being deleted within its grace period"],
+      silent: [
+        "podManagementPolicy is Parallel",
+        "The Pod has been unready for less than 2 minutes",
+        "The Pod is being deleted within its grace period",
+      ],
     },
     "statefulset-update-stuck": {
       severity: ["warning", "info"],
@@ -61,7 +78,11 @@ export const statefulSet: Analyzer = defineAnalyzer({
         "kubectl -n {namespace} rollout status statefulset/{name}",
         "kubectl -n {namespace} get pods -l {selector} -L controller-revision-hash",
       ],
-      silent: ["A partition holds Pods back", "A Pod was replaced less than 15 minutes ago", "All Pods are of the newest revision"],
+      silent: [
+        "A partition holds Pods back",
+        "A Pod was replaced less than 15 minutes ago",
+        "All Pods are of the newest revision",
+      ],
     },
     ...replicaRules,
     ...createBlockedRules,
@@ -126,7 +147,8 @@ function serviceMissing(
 ): Observation<"statefulset-service-missing"> | undefined {
   const { serviceName = "" } = object.spec ?? {};
   const { namespace } = ref;
-  if (serviceName === "" || namespace === undefined || !hasSettled(snapshot, object, graceMs.workload)) return undefined;
+  if (serviceName === "" || namespace === undefined || !hasSettled(snapshot, object, graceMs.workload))
+    return undefined;
   const service = snapshot.get("Service", namespace, serviceName);
   const cause = namedRef("Service", namespace, serviceName);
   if (service === undefined) {
@@ -159,7 +181,10 @@ function serviceMissing(
 }
 
 /** A StatefulSet has no ReplicaFailure condition: its events tell. */
-function refused(snapshot: Snapshot, { ref, object, desired, counts }: State): Observation<keyof typeof createBlockedRules> | undefined {
+function refused(
+  snapshot: Snapshot,
+  { ref, object, desired, counts }: State,
+): Observation<keyof typeof createBlockedRules> | undefined {
   if ((object.status?.replicas ?? 0) >= desired) return undefined;
   const found = refusalInEvents(snapshot, ref);
   return found === undefined ? undefined : createBlocked(snapshot, ref, found, { counts, serving: ref.uid });
@@ -168,7 +193,8 @@ function refused(snapshot: Snapshot, { ref, object, desired, counts }: State): O
 function blockedByOrdinal(snapshot: Snapshot, state: State): Observation<"statefulset-blocked-by-ordinal"> | undefined {
   const { ref, object, desired, ready, counts } = state;
   const { namespace } = ref;
-  if (namespace === undefined || (object.spec?.podManagementPolicy ?? "OrderedReady") !== "OrderedReady") return undefined;
+  if (namespace === undefined || (object.spec?.podManagementPolicy ?? "OrderedReady") !== "OrderedReady")
+    return undefined;
   if (!snapshot.isComplete("Pod", namespace)) return undefined;
   const byName = new Map(state.pods.map((pod) => [pod.metadata?.name ?? "", pod]));
   const first = object.spec?.ordinals?.start ?? 0;
@@ -222,7 +248,10 @@ function updateStuck(snapshot: Snapshot, state: State): Observation<"statefulset
     live.filter((pod) => (pod.metadata?.labels?.[revisionLabel] === updateRevision) === isNew),
   );
   if (updated === undefined || old === undefined || old.length === 0) return undefined;
-  const changes = [...updated.map((pod) => parseTime(pod.metadata?.creationTimestamp)), specChangedAt(snapshot, object)];
+  const changes = [
+    ...updated.map((pod) => parseTime(pod.metadata?.creationTimestamp)),
+    specChangedAt(snapshot, object),
+  ];
   const known = changes.filter((time) => time !== undefined);
   const last = known.length === 0 ? undefined : Math.max(...known);
   if (!hasSettled(snapshot, object, updateStallMs + minReadySeconds * secondMs, last)) return undefined;
@@ -246,13 +275,17 @@ function updateStuck(snapshot: Snapshot, state: State): Observation<"statefulset
   };
 }
 
-function short(snapshot: Snapshot, { ref, object, desired, ready, pods, counts }: State): Observation<"replicas-short"> | undefined {
+function short(
+  snapshot: Snapshot,
+  { ref, object, desired, ready, pods, counts }: State,
+): Observation<"replicas-short"> | undefined {
   const { currentRevision, updateRevision } = object.status ?? {};
   const { rollingUpdate } = object.spec?.updateStrategy ?? {};
   const isUpdating = updateRevision !== undefined && currentRevision !== updateRevision;
   const allowed = typeof rollingUpdate?.maxUnavailable === "number" ? rollingUpdate.maxUnavailable : 1;
   const unready = unreadyPods(pods);
   // While it updates, Pods may be away one after the other; one that stays away is not part of it any more.
-  if (isUpdating && desired - ready <= allowed && settledUnready(snapshot, unready, updateStallMs).length === 0) return undefined;
+  if (isUpdating && desired - ready <= allowed && settledUnready(snapshot, unready, updateStallMs).length === 0)
+    return undefined;
   return replicasShort(snapshot, ref, { desired, ready, unready, counts, selector: selectorParam(object) });
 }

@@ -52,7 +52,12 @@ const rules = {
       "kubectl -n {service_namespace} get pods",
       show,
     ],
-    silent: ["one ready Pod is left", "Pods that are just starting", "it intercepts nothing", "younger than 60 seconds"],
+    silent: [
+      "one ready Pod is left",
+      "Pods that are just starting",
+      "it intercepts nothing",
+      "younger than 60 seconds",
+    ],
   },
   "webhook-call-failing": {
     severity: ["critical", "warning"],
@@ -62,12 +67,16 @@ const rules = {
     fix: "Read the event: it says whether the webhook refuses connections, is too slow, or shows a wrong certificate",
     source,
     commands: [show, "kubectl get events -A --field-selector reason=FailedCreate", list],
-    silent: ["the workload got its Pods since", "events older than an hour", "two configurations hold a webhook of that name"],
+    silent: [
+      "the workload got its Pods since",
+      "events older than an hour",
+      "two configurations hold a webhook of that name",
+    ],
   },
   "webhook-ca-invalid": {
     severity: ["critical", "warning"],
     depth: 2,
-    message: "The API server cannot trust the webhook: its caBundle is not usable",
+    message: "The CA bundle by which the API server checks the webhook is not in order",
     why: "Every matching create or update is refused, as the certificate of the webhook is not accepted",
     fix: "Put the CA that signed the serving certificate into clientConfig.caBundle, or look at what should inject it",
     source: `${source}#contacting-the-webhook`,
@@ -122,7 +131,12 @@ function webhookAnalyzer(kind: ConfigurationKind): Analyzer {
         const dead = new Set<Webhook>();
         yield* backends(snapshot, ref, webhooks, dead);
         yield* failingCalls(snapshot, ref, webhooks, dead);
-        yield* certificates(snapshot, ref, configuration, webhooks.filter((webhook) => !dead.has(webhook)));
+        yield* certificates(
+          snapshot,
+          ref,
+          configuration,
+          webhooks.filter((webhook) => !dead.has(webhook)),
+        );
         yield* postures(snapshot, ref, webhooks);
       }
     },
@@ -233,7 +247,11 @@ function* backends(snapshot: Snapshot, ref: ObjectRef, webhooks: readonly Webhoo
       evidence: [
         ...first,
         found.state === "serving"
-          ? field(ref, `webhooks[${same[0]?.name ?? ""}].clientConfig.service.port`, same[0]?.clientConfig?.service?.port ?? 443)
+          ? field(
+              ref,
+              `webhooks[${same[0]?.name ?? ""}].clientConfig.service.port`,
+              same[0]?.clientConfig?.service?.port ?? 443,
+            )
           : fact(cause, "usable endpoints", 0),
         ...pods.slice(0, 2).map(whyNotReady),
         ...details,
@@ -275,7 +293,8 @@ const failedCalls = oncePerSnapshot((snapshot) => {
     const refusal = parseCreateRefusal(event.message);
     if (refusal.type !== "webhook-down") continue;
     const { uid } = event.regarding;
-    const located = uid === undefined ? snapshot.find(event.regarding) : (snapshot.byUid(uid) ?? snapshot.find(event.regarding));
+    const located =
+      uid === undefined ? snapshot.find(event.regarding) : (snapshot.byUid(uid) ?? snapshot.find(event.regarding));
     if (located === undefined || hasRecovered(snapshot, located, event)) continue;
     const workload = topOwnerOf(snapshot, located.object) ?? refOf(located.kind, located.object);
     calls.push({ event, webhook: refusal.webhook, detail: refusal.detail, workload });
@@ -286,26 +305,22 @@ const failedCalls = oncePerSnapshot((snapshot) => {
 /** Whether the object has all it wanted by now, so that an event about it tells of the past. */
 function hasRecovered(snapshot: Snapshot, { kind, object }: Located, { lastSeen }: EventRecord): boolean {
   if (isGoingAway(snapshot, object)) return true;
-  // Each of these kinds counts in its own fields; the others lack them.
-  const { spec, status } = object as {
-    spec?: { replicas?: number };
-    status?: {
-      replicas?: number;
-      currentNumberScheduled?: number;
-      desiredNumberScheduled?: number;
-      active?: number;
-      succeeded?: number;
-      failed?: number;
-    };
-  };
+  const { namespace, name = "" } = object.metadata ?? {};
   switch (kind) {
     case "ReplicaSet":
-    case "StatefulSet":
+    case "StatefulSet": {
+      const { spec, status } = snapshot.get(kind, namespace, name) ?? {};
       return (status?.replicas ?? 0) >= (spec?.replicas ?? 1);
-    case "DaemonSet":
-      return (status?.currentNumberScheduled ?? 0) >= (status?.desiredNumberScheduled ?? 0);
-    case "Job":
-      return (status?.active ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0;
+    }
+    case "DaemonSet": {
+      const { currentNumberScheduled = 0, desiredNumberScheduled = 0 } =
+        snapshot.get(kind, namespace, name)?.status ?? {};
+      return currentNumberScheduled >= desiredNumberScheduled;
+    }
+    case "Job": {
+      const { active = 0, succeeded = 0, failed = 0 } = snapshot.get(kind, namespace, name)?.status ?? {};
+      return active + succeeded + failed > 0;
+    }
     default:
       return lastSeen === undefined || snapshot.takenAt - lastSeen > 15 * minuteMs;
   }
@@ -331,7 +346,12 @@ function blockedBy(snapshot: Snapshot, ref: ObjectRef, { name = "" }: Webhook): 
   return failedCalls(snapshot).get(name) ?? [];
 }
 
-function* failingCalls(snapshot: Snapshot, ref: ObjectRef, webhooks: readonly Webhook[], dead: ReadonlySet<Webhook>): Said {
+function* failingCalls(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  webhooks: readonly Webhook[],
+  dead: ReadonlySet<Webhook>,
+): Said {
   for (const webhook of webhooks) {
     if (dead.has(webhook)) continue;
     const calls = blockedBy(snapshot, ref, webhook);
@@ -352,7 +372,13 @@ function* failingCalls(snapshot: Snapshot, ref: ObjectRef, webhooks: readonly We
         eventEvidence(latest.event),
         ...(service?.name === undefined
           ? []
-          : [field(ref, `webhooks[${webhook.name ?? ""}].clientConfig.service`, qualifiedName(serviceRef(service.namespace, service.name)))]),
+          : [
+              field(
+                ref,
+                `webhooks[${webhook.name ?? ""}].clientConfig.service`,
+                qualifiedName(serviceRef(service.namespace, service.name)),
+              ),
+            ]),
         fact(ref, "workloads that it holds up", new Set(calls.map(({ workload }) => keyOf(workload))).size),
         ...details,
       ],
@@ -365,9 +391,15 @@ function* failingCalls(snapshot: Snapshot, ref: ObjectRef, webhooks: readonly We
 /** Annotations by which an injector says that it fills caBundle. */
 const injector = /inject-(apiserver-)?ca|inject-cabundle|caBundle/i;
 
-function* certificates(snapshot: Snapshot, ref: ObjectRef, { metadata }: Configuration, webhooks: readonly Webhook[]): Said {
+function* certificates(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  { metadata }: Configuration,
+  webhooks: readonly Webhook[],
+): Said {
   const isInjected = Object.keys(metadata?.annotations ?? {}).some((name) => injector.test(name));
-  if (isInjected && (ageOfObject(snapshot, { ...(metadata !== undefined && { metadata }) }) ?? Infinity) < 5 * minuteMs) return;
+  if (isInjected && (ageOfObject(snapshot, { ...(metadata !== undefined && { metadata }) }) ?? Infinity) < 5 * minuteMs)
+    return;
   const served = webhooks.filter(({ clientConfig }) => clientConfig?.service !== undefined);
   // Webhooks of one configuration nearly always share one bundle.
   for (const [bundle, same] of Map.groupBy(served, ({ clientConfig }) => clientConfig?.caBundle ?? "")) {
@@ -428,7 +460,13 @@ function looksAtPods({ rules = [] }: Webhook): boolean {
 function* postures(snapshot: Snapshot, ref: ObjectRef, webhooks: readonly Webhook[]): Said {
   for (const webhook of webhooks) {
     if (!looksAtPods(webhook)) continue;
-    const { name = "", timeoutSeconds = 10, namespaceSelector = {}, objectSelector = {}, matchConditions = [] } = webhook;
+    const {
+      name = "",
+      timeoutSeconds = 10,
+      namespaceSelector = {},
+      objectSelector = {},
+      matchConditions = [],
+    } = webhook;
     const described = fact(ref, "webhook", name);
     if (timeoutSeconds >= 15 && isEmpty(namespaceSelector) && isEmpty(objectSelector) && matchConditions.length === 0) {
       yield {

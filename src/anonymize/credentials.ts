@@ -64,7 +64,10 @@ const detectors: readonly Detector[] = [
 
 function isPlainWord(value: string): boolean {
   // The status of an HTTP answer is no secret either.
-  return /^\d{1,3}[.,;:]?$/.test(value) || /^["']?[a-z][a-z]*(?:[-/][a-z]+)*[.,;:]?["']?$/i.test(value) && value.length <= 30;
+  return (
+    /^\d{1,3}[.,;:]?$/.test(value) ||
+    (/^["']?[a-z][a-z]*(?:[-/][a-z]+)*[.,;:]?["']?$/i.test(value) && value.length <= 30)
+  );
 }
 
 /** `text` without credentials. Doing it twice changes nothing more. */

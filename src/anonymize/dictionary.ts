@@ -35,10 +35,12 @@ export interface Dictionary {
 }
 
 /** A run, or an IPv6 address (checked by `isIpv6`). */
-const runs = /(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g;
+const runs =
+  /(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g;
 
 /** What controllers append to a name: a hash, an ordinal or time, and after these five random letters. */
-const generated = /^(?:[bcdfghjklmnpqrstvwxz2456789]{5,10}|[0-9a-f]{8,10}|\d{1,10})(?:-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|\d{1,10}))?$/;
+const generated =
+  /^(?:[bcdfghjklmnpqrstvwxz2456789]{5,10}|[0-9a-f]{8,10}|\d{1,10})(?:-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|\d{1,10}))?$/;
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const digest = /^[0-9a-f]{64}$/;
@@ -68,7 +70,9 @@ export function createDictionary(): Dictionary {
       const number = (numbers.get(stem) ?? 0) + 1;
       numbers.set(stem, number);
       const token = tokenFor(stem, number);
-      if (!taken.has(token.toLowerCase()) && !taken.has(`${stem}-${number}`) && !tokens.has(token)) return token;
+      // Of a stem with dashes, `avoid` sees the last part.
+      const seen = [token.toLowerCase(), `${stem.slice(stem.lastIndexOf("-") + 1)}-${number}`];
+      if (!seen.some((text) => taken.has(text)) && !tokens.has(token)) return token;
     }
   };
   const set = (value: string, token: string) => {
@@ -99,7 +103,9 @@ export function createDictionary(): Dictionary {
   };
   const learnFromText = (text: string) => {
     if (text.includes("@")) {
-      for (const [, user = "", host = ""] of text.matchAll(/([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)/g)) {
+      for (const [, user = "", host = ""] of text.matchAll(
+        /([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)/g,
+      )) {
         // The digest of an image also follows an `@`.
         if (host === "sha256") continue;
         for (const run of runsIn(user)) learn(run, "user");
@@ -203,7 +209,7 @@ function replaceParts(run: string, known: ReadonlyMap<string, string>): string {
   // A host of a hundred parts is none; its parts are still looked at one by one.
   const reach = parts.length > 40 ? 1 : parts.length;
   let result = "";
-  for (let at = 0; at < parts.length; ) {
+  for (let at = 0; at < parts.length;) {
     let length = Math.min(reach, parts.length - at);
     if (length % 2 === 0) length -= 1;
     let token: string | undefined;

@@ -5,6 +5,6 @@ declare const brand: unique symbol;
 
 /** The one place where text becomes `Masked`: only the dictionary's `mask` may call it, with text that it has masked. */
 export function asMasked(text: string): Masked {
-  // The brand exists for the compiler only.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand exists for the compiler only
   return text as Masked;
 }

@@ -9,8 +9,10 @@
  */
 import { type KindName, kindNames, type KubeObject } from "../kube/kinds.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
+import { maskBundle } from "./certificate.ts";
+import { redacted } from "./credentials.ts";
 import { createDictionary, type Dictionary, isGenerated, learnImage, runsIn, type Stem } from "./dictionary.ts";
-import { isKept, isPublicDomain } from "./words.ts";
+import { isKept, isPublicDomain, partNamed } from "./words.ts";
 
 /** The snapshot with every name masked. The same input gives the same output. */
 export function maskSnapshot(input: SnapshotInput): SnapshotInput {
@@ -37,7 +39,7 @@ export function maskSnapshot(input: SnapshotInput): SnapshotInput {
         ...(scope.exclude !== undefined && { exclude: scope.exclude.map(namespace) }),
       },
     }),
-    // Masking changes text, never shape: each list still holds objects of its kind.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- masking changes text, never shape
     objects: objects as SnapshotInput["objects"],
     reads: input.reads.map((read) => ({
       ...read,
@@ -95,11 +97,11 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
   for (const name of [...(input.scope?.include ?? []), ...(input.scope?.exclude ?? [])]) dictionary.learn(name, "ns");
   for (const { namespace } of input.reads) if (namespace !== undefined) dictionary.learn(namespace, "ns");
   each((kind, { metadata }) => {
-    if (kind === "Namespace") dictionary.learn(metadata?.name ?? "", "ns");
-    else if (metadata?.namespace !== undefined) dictionary.learn(metadata.namespace, "ns");
+    const namespace = kind === "Namespace" ? metadata?.name : metadata?.namespace;
+    if (namespace !== undefined) dictionary.learn(namespace, tellingStem(namespace, "ns"));
   });
+  for (const set of sorted(input.objects.StatefulSet ?? [])) learnClaims(dictionary, set, input);
   each((kind, object) => {
-    if (kind === "StatefulSet") learnClaims(dictionary, object as KubeObject<"StatefulSet">, input);
     if (kind !== "Event") learnName(dictionary, kind, object);
   });
   // The names in fields come after the names of objects: a missing Secret is a secret, but a Service named by an
@@ -115,10 +117,9 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
 }
 
 /** The order in which a snapshot's objects are numbered must not depend on the order in which they were read. */
-function sorted(objects: readonly KubeObject[]): readonly KubeObject[] {
-  const key = ({ metadata }: KubeObject) => `${metadata?.namespace ?? ""}\u0000${metadata?.name ?? ""}`;
+function sorted<Item extends KubeObject>(objects: readonly Item[]): readonly Item[] {
   return objects
-    .map((object) => ({ object, key: key(object) }))
+    .map((object) => ({ object, key: `${object.metadata?.namespace ?? ""}\u0000${object.metadata?.name ?? ""}` }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     .map(({ object }) => object);
 }
@@ -138,6 +139,14 @@ function stemOf(kind: string): Stem {
   return kind === "Namespace" ? "ns" : kind.toLowerCase();
 }
 
+/** The stem for a name that says something which rules read: a token must say it too. */
+function tellingStem(name: string, stem: Stem): Stem {
+  if (/(?:^|[-_/.])migrat(?:e|ion|ions|or)(?:$|[-_.])/i.test(name)) return "migration";
+  if (/(?:^|-)csi(?:-|$)/.test(name)) return "csi";
+  if (stem === "ns") return name.startsWith("kube-") ? "kube" : name.startsWith("openshift-") ? "openshift" : stem;
+  return stem === "label" ? stem : (partNamed(name) ?? stem);
+}
+
 /** Learns an object's name; one that is made of its owner's keeps what the controller appended. */
 function learnName(dictionary: Dictionary, kind: KindName, object: KubeObject): void {
   const { name = "", ownerReferences = [] } = object.metadata ?? {};
@@ -150,8 +159,7 @@ function learnName(dictionary: Dictionary, kind: KindName, object: KubeObject): 
       return;
     }
   }
-  // What is made of a name that is kept tells nothing either: `nginx-7d4b9c6f5`.
-  dictionary.learn(name, stemOf(kind));
+  if (!isMadeOfKept(name)) dictionary.learn(name, tellingStem(name, stemOf(kind)));
 }
 
 /** `deployment-1-7d4b9c6f5` for `web-7d4b9c6f5` of `web`; `kube-proxy-node-2` for the static Pod of a node. */
@@ -168,13 +176,21 @@ function madeOf(dictionary: Dictionary, name: string, owner: string): string | u
   return undefined;
 }
 
+/** `coredns-7d4b9c6f5-x2x8l`: a Pod of a part of the cluster, known without its owner. */
+function isMadeOfKept(name: string): boolean {
+  const base = /^(.+?)(?:-[a-z0-9]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/.exec(name)?.[1];
+  return base !== undefined && isKept(base);
+}
+
 /** The claims of a StatefulSet are named `<template>-<set>-<ordinal>`, and rules look for them under that name. */
 function learnClaims(dictionary: Dictionary, set: KubeObject<"StatefulSet">, input: SnapshotInput): void {
   const { name = "", namespace } = set.metadata ?? {};
   dictionary.learn(name, "statefulset");
   const mounted = (input.objects.Pod ?? [])
     .filter(({ metadata }) => metadata?.namespace === namespace)
-    .flatMap(({ spec }) => (spec?.volumes ?? []).map(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? ""));
+    .flatMap(({ spec }) =>
+      (spec?.volumes ?? []).map(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? ""),
+    );
   const present = (input.objects.PersistentVolumeClaim ?? [])
     .filter(({ metadata }) => metadata?.namespace === namespace)
     .map(({ metadata }) => metadata?.name ?? "");
@@ -293,7 +309,8 @@ function learnFields(dictionary: Dictionary, value: unknown, path: readonly stri
       // A requirement of a selector or an affinity, a toleration.
       const { values } = value;
       learnLabel(dictionary, value["key"], undefined);
-      for (const label of Array.isArray(values) ? values : [value["value"]]) learnLabel(dictionary, value["key"], label);
+      for (const label of Array.isArray(values) ? values : [value["value"]])
+        learnLabel(dictionary, value["key"], label);
     } else if (typeof value["effect"] === "string") {
       learnLabel(dictionary, typeof value["key"] === "string" ? value["key"] : "", value["value"]);
     } else {
@@ -315,7 +332,11 @@ function learnField(dictionary: Dictionary, text: string, key: string, path: rea
   else if (key === "command") learnCommand(dictionary, text, around);
   else if (key === "name" || key === "path" || key === "resources") {
     const kind = isRecord(around) && typeof around["kind"] === "string" ? around["kind"] : undefined;
-    const stem = Object.hasOwn(nameParents, parent) ? nameParents[parent] : kind === undefined ? undefined : stemOf(kind);
+    const stem = Object.hasOwn(nameParents, parent)
+      ? nameParents[parent]
+      : kind === undefined
+        ? undefined
+        : stemOf(kind);
     if (stem !== undefined && parent !== "metadata") learnNamed(dictionary, text, stem);
   } else if (Object.hasOwn(nameFields, key)) {
     const stem = nameFields[key];
@@ -329,8 +350,16 @@ function learnNamed(dictionary: Dictionary, name: string, stem: Stem): void {
   for (const run of runsIn(name.replace(/^\*\./, ""))) {
     if (/^[\d.:a-f]+$/i.test(run) && /[.:]/.test(run)) continue;
     const cut = [run.lastIndexOf("-"), run.lastIndexOf("-", run.lastIndexOf("-") - 1)];
-    const owned = cut.some((at) => at > 0 && isGenerated(run.slice(at + 1)) && dictionary.tokenOf(run.slice(0, at)) !== run.slice(0, at));
-    if (!owned) dictionary.learn(run, stem);
+    const owned = cut.some(
+      (at) => at > 0 && isGenerated(run.slice(at + 1)) && dictionary.tokenOf(run.slice(0, at)) !== run.slice(0, at),
+    );
+    if (owned || isMadeOfKept(run)) continue;
+    // The Secret of a ServiceAccount's token, as clusters made it before 1.24.
+    const [, account, rest] = (stem === "secret" && /^(.+)(-token-[a-z0-9]{5})$/.exec(run)) || [];
+    if (account !== undefined && rest !== undefined) {
+      dictionary.learn(account, "serviceaccount");
+      dictionary.learn(run, stem, `${dictionary.tokenOf(account)}${rest}`);
+    } else dictionary.learn(run, tellingStem(run, stem));
   }
 }
 
@@ -460,12 +489,14 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
     const [, flag = "", value = text] = /^(-{1,2}[\w.-]+=?)(.*)$/s.exec(text) ?? [];
     if (value === "" || isKept(value)) return text;
     const masked: string = dictionary.mask(value);
-    // What is left unchanged is not known, and may say anything.
-    return flag + (first || (masked !== value && !/\s/.test(value)) ? masked : whole(value, "arg"));
+    // A word that is neither known nor one of Kubernetes may say anything.
+    const isOpen = runsIn(masked).every((run) => isKept(run) || isPublicDomain(run) || dictionary.unmask(run) !== run);
+    return flag + (first || isOpen ? masked : whole(value, "arg"));
   };
   const text = (value: string, key: string): string => {
     if (apiFields.has(key)) return value;
     if (key === "providerID") return `${/^[a-z-]+:\/\//.exec(value)?.[0] ?? ""}${whole(value, "machine")}`;
+    if (key === "caBundle") return value === "" ? value : (maskBundle(value) ?? redacted);
     if (key === "volumeHandle") return whole(value, "handle");
     return dictionary.mask(value);
   };
@@ -473,15 +504,19 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
     if (typeof value === "string") return text(value, key);
     if (Array.isArray(value)) {
       if (key === "args" || key === "command") {
-        return value.map((item, at) => (typeof item === "string" ? argument(item, key === "command" && at === 0) : item));
+        return value.map((item, at) =>
+          typeof item === "string" ? argument(item, key === "command" && at === 0) : item,
+        );
       }
       return value.map((item) => visit(item, key));
     }
     if (!isRecord(value)) return value;
     const result: Record<string, unknown> = {};
     for (const [name, inner] of Object.entries(value)) {
-      if (key === "annotations") result[dictionary.mask(name)] = typeof inner === "string" ? annotation(name, inner) : inner;
-      else if (isLabelMap(key, value)) result[dictionary.mask(name)] = ownHash.has(name) || openLabels.test(name) ? inner : visit(inner, "");
+      if (key === "annotations")
+        result[dictionary.mask(name)] = typeof inner === "string" ? annotation(name, inner) : inner;
+      else if (isLabelMap(key, value))
+        result[dictionary.mask(name)] = ownHash.has(name) || openLabels.test(name) ? inner : visit(inner, "");
       else result[isMap(key) ? dictionary.mask(name) : name] = visit(inner, name);
     }
     return result;

@@ -2,13 +2,14 @@ import { analyze } from "../engine/analyze.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { CoverageGap, Report } from "../findings/report.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
+import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { readFieldDocs } from "./field-docs.ts";
 import type { AnalyzeFlags } from "./flags.ts";
 import { progressLine } from "./progress.ts";
 import { checkNamespaces, chooseAnalyzers, contextOf, openSource } from "./reading.ts";
 import { exitCodeOfStop, listenForStop, type StopReason } from "./stop.ts";
-import { isColored, paletteFor, reportWidth, showsUnicode, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 import { parseConcurrency, parseDuration, parseInclude, parseLabels, parseScope } from "./values.ts";
 
 /** `k8sgpt analyze`: reads, judges, prints. Gives the exit code. */

@@ -1,6 +1,6 @@
 /** The flags as commander hands them over, command by command. `program.ts` declares them; a test holds the two together. */
 import type { FailOn } from "./exit-code.ts";
-import type { ColorChoice } from "./terminal.ts";
+import type { ColorChoice } from "./display.ts";
 
 /** Flags of every command. */
 export interface GlobalFlags {

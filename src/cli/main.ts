@@ -168,7 +168,10 @@ function causesOf(error: Error): readonly unknown[] {
 export async function start(): Promise<void> {
   const terminal = processTerminal(homedir());
   process.on("uncaughtException", (error) => process.exit(tellError(error, true, terminal)));
-  const exitCode = await main(process.argv.slice(2), terminal);
+  // What fails outside of a command is the output itself.
+  const exitCode = await main(process.argv.slice(2), terminal).catch((error: unknown) =>
+    tellError(error, false, terminal),
+  );
   // Everything is written by now; connections that linger must not hold the shell.
   process.exit(exitCode);
 }

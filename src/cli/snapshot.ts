@@ -1,23 +1,20 @@
 import { existsSync } from "node:fs";
-import pLimit from "p-limit";
-import { failingContainers } from "../analyzers/rules/failing-containers.ts";
 import { saveSnapshot } from "../cluster/save.ts";
 import type { ClusterSource } from "../cluster/source.ts";
 import { kindsFor } from "../engine/analyze.ts";
+import { withFailingLogs } from "../engine/logs.ts";
 import { Fault, messageOf } from "../fault.ts";
-import { type ContainerLog, createSnapshot, type SnapshotInput } from "../kube/snapshot.ts";
+import type { SnapshotInput } from "../kube/snapshot.ts";
 import { buildInfo } from "./build-info.ts";
+import { reportWidth } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { SnapshotFlags } from "./flags.ts";
 import { progressLine } from "./progress.ts";
 import { checkNamespaces, chooseAnalyzers, openSource } from "./reading.ts";
 import { exitCodeOfStop, listenForStop } from "./stop.ts";
-import { reportWidth, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 import { parseDuration, parseScope } from "./values.ts";
 import { counted } from "../report/words.ts";
-
-const logTailLines = 50;
-const logsAtOnce = 5;
 
 /**
  * `k8sgpt snapshot`: saves what `analyze` reads. A read that was stopped writes no file: half a cluster looks like a
@@ -51,7 +48,7 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
       const read = await stop.bounded(
         source.read({ kinds: kindsFor(analyzers), scope, signal: stop.signal, onProgress: progress.read }),
       );
-      const input = flags.logs === true ? await stop.bounded(withLogs(source, read, stop.signal)) : read;
+      const input = flags.logs === true ? await stop.bounded(withFailingLogs(source, read, stop.signal)) : read;
       const reason = stop.reason();
       if (reason === "timeout") {
         throw new Fault(`--timeout ${flags.timeout ?? ""} passed before everything was read; no file was written`, {
@@ -80,20 +77,6 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
     progress.erase();
     stop.release();
   }
-}
-
-async function withLogs(source: ClusterSource, input: SnapshotInput, signal: AbortSignal): Promise<SnapshotInput> {
-  const limit = pLimit(logsAtOnce);
-  const logs = await Promise.all(
-    failingContainers(createSnapshot(input)).map(async (container) =>
-      limit(async (): Promise<ContainerLog | undefined> => {
-        // A log that cannot be read is left out; the snapshot is whole without it.
-        const lines = await source.log({ ...container, tailLines: logTailLines }, signal).catch(() => undefined);
-        return lines === undefined || lines.length === 0 ? undefined : { ...container, lines };
-      }),
-    ),
-  );
-  return { ...input, logs: [...(input.logs ?? []), ...logs.filter((log) => log !== undefined)] };
 }
 
 function tellSaved({ objects, reads, logs }: SnapshotInput, flags: SnapshotFlags, { tell }: Terminal): void {

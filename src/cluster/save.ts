@@ -7,8 +7,9 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { createTarPacker } from "modern-tar";
 import { Fault, messageOf } from "../fault.ts";
-import { kindNames, type KubeObject } from "../kube/kinds.ts";
+import { kindNames } from "../kube/kinds.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
+import { errorCode } from "./offline/bytes.ts";
 import { snapshotHeader, snapshotLogs, snapshotObjects } from "./offline/layout.ts";
 import { snapshotFormat, snapshotVersion } from "./offline/snapshot-file.ts";
 
@@ -49,30 +50,42 @@ async function pack(
   controller: ReturnType<typeof createTarPacker>["controller"],
 ): Promise<void> {
   const { takenAt, cluster, scope, reads, notes, objects, logs } = input;
-  const lists = kindNames.map((kind) => ({ kind, objects: objects[kind] ?? [] })).filter(({ objects }) => objects.length > 0);
+  const lists = kindNames
+    .map((kind) => ({ kind, objects: objects[kind] ?? [] }))
+    .filter(({ objects }) => objects.length > 0);
   const header = {
     format: snapshotFormat,
     version: snapshotVersion,
     k8sgptVersion,
     takenAt: new Date(takenAt).toISOString(),
     // Not the address of the API server: a file that is sent around needs no way in.
-    cluster: { name: cluster.name, ...(cluster.serverVersion !== undefined && { serverVersion: cluster.serverVersion }) },
+    cluster: {
+      name: cluster.name,
+      ...(cluster.serverVersion !== undefined && { serverVersion: cluster.serverVersion }),
+    },
     ...(scope !== undefined && { scope }),
     reads,
     ...(notes !== undefined && { notes }),
     counts: Object.fromEntries(lists.map(({ kind, objects }) => [kind, objects.length])),
   };
   await addFile(controller, snapshotHeader, [Buffer.from(`${JSON.stringify(header, null, 2)}\n`)]);
-  for (const { kind, objects } of lists) await addFile(controller, snapshotObjects(kind), lines<KubeObject>(objects));
+  for (const { kind, objects } of lists) await addFile(controller, snapshotObjects(kind), lines(objects));
   if (logs !== undefined && logs.length > 0) await addFile(controller, snapshotLogs, lines(logs));
   controller.finalize();
 }
 
 /** One JSON value per line, in pieces of a few hundred: one string of all would be too long. */
-function lines<T>(values: readonly T[]): Buffer[] {
+function lines(values: readonly object[]): Buffer[] {
   const pieces: Buffer[] = [];
   for (let at = 0; at < values.length; at += 500) {
-    pieces.push(Buffer.from(values.slice(at, at + 500).map((value) => `${JSON.stringify(value)}\n`).join("")));
+    pieces.push(
+      Buffer.from(
+        values
+          .slice(at, at + 500)
+          .map((value) => `${JSON.stringify(value)}\n`)
+          .join(""),
+      ),
+    );
   }
   return pieces;
 }
@@ -91,7 +104,7 @@ async function addFile(
 }
 
 function whyNotWritten(error: unknown): string {
-  const { code } = error as { code?: unknown };
+  const code = errorCode(error);
   if (code === "ENOSPC" || code === "EDQUOT") return "the disk is full";
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   if (code === "EROFS") return "the file system is read-only";

@@ -2,9 +2,7 @@
  * The pipeline that the command line and the servers share: read once, run every analyzer over the same snapshot, fold
  * what they say, correlate it into incidents, and tell what could not be checked.
  */
-import pLimit from "p-limit";
 import type { Analyzer } from "../analyzers/define.ts";
-import { failingContainers } from "../analyzers/rules/failing-containers.ts";
 import type { ClusterSource, ReadProgress } from "../cluster/source.ts";
 import { messageOf } from "../fault.ts";
 import { correlate } from "../findings/correlate.ts";
@@ -14,7 +12,8 @@ import type { AnalyzerStat, CoverageGap, Report } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
 import { type KindName, kindDefinition, kindNames, resourceName } from "../kube/kinds.ts";
 import { type LabelSelector, selectorMatches } from "../kube/selectors.ts";
-import { type ContainerLog, createSnapshot, type Scope, type Snapshot, type SnapshotInput } from "../kube/snapshot.ts";
+import { createSnapshot, type Scope, type Snapshot, type SnapshotInput } from "../kube/snapshot.ts";
+import { withFailingLogs } from "./logs.ts";
 
 /** What to analyze and how. */
 export interface AnalyzeOptions {
@@ -30,9 +29,6 @@ export interface AnalyzeOptions {
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 
-/** How many lines of a failing container's log are read. */
-const logTailLines = 50;
-
 /**
  * Analyzes one cluster. Never throws for what a cluster holds or refuses: an unreadable kind is a coverage line, an
  * analyzer that throws is one entry in `errors`, and an aborted read gives a partial report.
@@ -41,8 +37,8 @@ export async function analyze(source: ClusterSource, options: AnalyzeOptions): P
   const { analyzers, scope, signal, onProgress } = options;
   const kinds = kindsFor(analyzers);
   const input = await source.read({ kinds, scope, signal, ...(onProgress !== undefined && { onProgress }) });
-  const snapshot = options.logs ? await withLogs(source, input, signal) : createSnapshot(input);
-  return diagnose(snapshot, input, options);
+  const whole = options.logs ? await withFailingLogs(source, input, signal) : input;
+  return diagnose(createSnapshot(whole), whole, options);
 }
 
 /** The kinds that these analyzers look at, plus those that tell owners and identity. */
@@ -52,26 +48,6 @@ export function kindsFor(analyzers: readonly Analyzer[]): readonly KindName[] {
   // A Pod's top owner is found through these.
   if (wanted.has("Pod")) for (const kind of ["ReplicaSet", "Job"] as const) wanted.add(kind);
   return kindNames.filter((kind) => wanted.has(kind));
-}
-
-async function withLogs(source: ClusterSource, input: SnapshotInput, signal: AbortSignal): Promise<Snapshot> {
-  const snapshot = createSnapshot(input);
-  const limit = pLimit(5);
-  const logs = await Promise.all(
-    failingContainers(snapshot).map(async (container) =>
-      limit(async (): Promise<ContainerLog | undefined> => {
-        if (signal.aborted) return undefined;
-        try {
-          const lines = await source.log({ ...container, tailLines: logTailLines }, signal);
-          return lines === undefined || lines.length === 0 ? undefined : { ...container, lines };
-        } catch {
-          // A log that cannot be read costs its lines, never the finding.
-          return undefined;
-        }
-      }),
-    ),
-  );
-  return createSnapshot({ ...input, logs: [...(input.logs ?? []), ...logs.filter((log) => log !== undefined)] });
 }
 
 /** Runs the analyzers over a snapshot: everything after reading, pure but for measuring how long each takes. */

@@ -38,7 +38,24 @@ export function foldFindings(snapshot: Snapshot, observed: readonly Observed[]):
     const finding = findingOf(snapshot, cluster, group);
     if (finding !== undefined) findings.push(finding);
   }
-  return findings.sort(compareFindings);
+  return withDistinctIds(findings).sort(compareFindings);
+}
+
+/**
+ * The id leaves the particular out, so that it survives when a fault turns from "will fail" into "fails". Where one subject
+ * has the rule's fault in several particulars at once, the particular tells them apart.
+ */
+function withDistinctIds(findings: readonly Finding[]): Finding[] {
+  const byId = Map.groupBy(findings, ({ id }) => id);
+  return findings.map((finding) => {
+    if (byId.get(finding.id)?.length === 1) return finding;
+    const { id, title, object, cause } = finding;
+    return { ...finding, id: hash([id, title, object.kind, cause === undefined ? "" : keyOf(cause)]) };
+  });
+}
+
+function hash(parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("|")).digest("hex").slice(0, 12);
 }
 
 /** Worst first, then nearest to the root, then by object, rule and id. */
@@ -66,9 +83,8 @@ function findingOf(snapshot: Snapshot, cluster: string, group: readonly Observed
   const subject = owner ?? observation.object;
   const objects = distinct(sorted.map((entry) => entry.observation.object));
   const onsets = sorted.map((entry) => entry.observation.since).filter((since) => since !== undefined);
-  const identity = [cluster, observation.rule, keyOf(subject), observation.discriminator ?? "", observation.because ?? ""];
   return {
-    id: createHash("sha256").update(identity.join("|")).digest("hex").slice(0, 12),
+    id: hash([cluster, observation.rule, keyOf(subject), observation.discriminator ?? ""]),
     rule: observation.rule,
     analyzer,
     severity: sorted.map((entry) => severityOf(rule, entry.observation)).reduce(worse),

@@ -8,7 +8,12 @@ import type { Snapshot } from "./snapshot.ts";
 import { minuteMs, parseTime, secondMs } from "./time.ts";
 
 /** How long a state must have lasted before it is judged (G4). */
-export const graceMs: { readonly pod: number; readonly workload: number; readonly claim: number; readonly node: number } = {
+export const graceMs: {
+  readonly pod: number;
+  readonly workload: number;
+  readonly claim: number;
+  readonly node: number;
+} = {
   pod: 60 * secondMs,
   workload: 120 * secondMs,
   claim: 120 * secondMs,

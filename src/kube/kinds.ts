@@ -40,6 +40,7 @@ import type {
   V1VolumeAttachment,
   V2HorizontalPodAutoscaler,
 } from "@kubernetes/client-node";
+import type { PluginNetworkPolicy } from "./custom-kinds.ts";
 import type { AnyFields, Fields, Kept, Wire } from "./wire.ts";
 
 /** Where a kind lives in the API and what is kept of its objects. */
@@ -243,7 +244,9 @@ const webhook = {
   matchConditions: [{ name: true }],
 } as const;
 
-const loadBalancerIngress = [{ ip: true, hostname: true, ports: [{ port: true, protocol: true, error: true }] }] as const;
+const loadBalancerIngress = [
+  { ip: true, hostname: true, ports: [{ port: true, protocol: true, error: true }] },
+] as const;
 
 /** client-node calls the field `_from`, because `from` is a word of other languages; in JSON it is `from`. */
 type NetworkPolicyJson = Omit<V1NetworkPolicy, "spec"> & {
@@ -657,6 +660,34 @@ export const kinds = {
     namespaced: true,
     shortNames: ["netpol"],
     fields: { metadata, spec: true },
+  }),
+  CiliumNetworkPolicy: kind<PluginNetworkPolicy>()({
+    group: "cilium.io",
+    version: "v2",
+    plural: "ciliumnetworkpolicies",
+    namespaced: true,
+    fields: { metadata },
+  }),
+  CiliumClusterwideNetworkPolicy: kind<PluginNetworkPolicy>()({
+    group: "cilium.io",
+    version: "v2",
+    plural: "ciliumclusterwidenetworkpolicies",
+    namespaced: false,
+    fields: { metadata },
+  }),
+  GlobalNetworkPolicy: kind<PluginNetworkPolicy>()({
+    group: "crd.projectcalico.org",
+    version: "v1",
+    plural: "globalnetworkpolicies",
+    namespaced: false,
+    fields: { metadata },
+  }),
+  AdminNetworkPolicy: kind<PluginNetworkPolicy>()({
+    group: "policy.networking.k8s.io",
+    version: "v1alpha1",
+    plural: "adminnetworkpolicies",
+    namespaced: false,
+    fields: { metadata },
   }),
   StorageClass: kind<V1StorageClass>()({
     group: "storage.k8s.io",

@@ -26,6 +26,8 @@ const form = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([KMGTPE]i|[numkMGTPE
 export function parseQuantity(text: string | number | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (typeof text === "number") return text;
+  // A manifest that no server has checked may hold anything here.
+  if (typeof text !== "string") return undefined;
   const parts = form.exec(text.trim());
   if (parts === null) return undefined;
   return Number(`${parts[1]}${parts[2] ?? ""}`) * (factors[parts[3] ?? ""] ?? Number.NaN);

@@ -3,7 +3,7 @@
  * is indexed at most once per snapshot, so that a rule may ask it for every object.
  */
 import { type EventRecord, newestFirst } from "./events.ts";
-import type { Container, KubeObject, PodSpec } from "./kinds.ts";
+import type { Container, KindName, KubeObject, PodSpec } from "./kinds.ts";
 import { namedRef, type ObjectRef, refOf } from "./object-ref.ts";
 import { type LabelSelector, mapMatches, selectorMatches } from "./selectors.ts";
 import type { Located, Snapshot } from "./snapshot.ts";
@@ -55,6 +55,24 @@ export function ownersOf(snapshot: Snapshot, object: KubeObject): readonly Objec
 /** The topmost controller of `object`; undefined when nobody owns it. */
 export function topOwnerOf(snapshot: Snapshot, object: KubeObject): ObjectRef | undefined {
   return ownersOf(snapshot, object).at(-1);
+}
+
+/** Whether the located object is of that kind. */
+export function isOfKind<K extends KindName>(located: Located | undefined, kind: K): located is Located<K> {
+  return located?.kind === kind;
+}
+
+/** The objects of one kind that `uid` owns directly, in the order of the snapshot. */
+export function dependentsOfKind<K extends KindName>(
+  snapshot: Snapshot,
+  uid: string | undefined,
+  kind: K,
+): readonly KubeObject<K>[] {
+  if (uid === undefined) return [];
+  return snapshot
+    .dependentsOf(uid)
+    .filter((located) => isOfKind(located, kind))
+    .map(({ object }) => object);
 }
 
 /** The Pods that `uid` controls, at any depth (Deployment → ReplicaSet → Pod, CronJob → Job → Pod), by name. */
@@ -163,13 +181,7 @@ export function isUsable(endpoint: Endpoint): boolean {
 
 /** A Pod template or Pod that names another object. */
 export interface Reference {
-  readonly kind:
-    | "ConfigMap"
-    | "Secret"
-    | "ServiceAccount"
-    | "PersistentVolumeClaim"
-    | "PriorityClass"
-    | "RuntimeClass";
+  readonly kind: "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim" | "PriorityClass" | "RuntimeClass";
   readonly name: string;
   /** The entry of a ConfigMap or Secret that must exist. */
   readonly key?: string;
@@ -191,7 +203,12 @@ export function referencesOf(spec: PodSpec | undefined): readonly Reference[] {
     kind: Reference["kind"],
     name: string | undefined,
     path: string,
-    options: { key?: string | undefined; optional?: boolean | undefined; container?: string; isPullSecret?: boolean } = {},
+    options: {
+      key?: string | undefined;
+      optional?: boolean | undefined;
+      container?: string;
+      isPullSecret?: boolean;
+    } = {},
   ): void => {
     if (name === undefined || name === "") return;
     const { key, optional = false, container, isPullSecret = false } = options;
@@ -251,9 +268,10 @@ export function referencesOf(spec: PodSpec | undefined): readonly Reference[] {
   }
 }
 
-function pick(
-  reference: { readonly key?: string; readonly optional?: boolean } | undefined,
-): { key?: string; optional?: boolean } {
+function pick(reference: { readonly key?: string; readonly optional?: boolean } | undefined): {
+  key?: string;
+  optional?: boolean;
+} {
   return {
     ...(reference?.key !== undefined && { key: reference.key }),
     ...(reference?.optional !== undefined && { optional: reference.optional }),

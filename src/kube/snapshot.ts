@@ -4,7 +4,7 @@
  * whatever order they arrived in, so that the same cluster gives the same bytes.
  */
 import { type EventRecord, eventRecord, newestFirst } from "./events.ts";
-import { isKindName, type KindName, kindNames, type KubeObject } from "./kinds.ts";
+import { isKindName, type KindName, kindNames, kinds, type KubeObject } from "./kinds.ts";
 import { compareText, type ObjectRef, refOf } from "./object-ref.ts";
 
 /** Where the objects came from. */
@@ -195,8 +195,11 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
       const ofKind = readsByKind.get(kind) ?? [];
       if (ofKind.some((read) => read.state === "absent")) return true;
       const wide = ofKind.find((read) => read.namespace === undefined);
+      // Objects of excluded namespaces were left out after a whole read: what is not here may be there.
+      const excluded = kinds[kind].namespaced ? (input.scope?.exclude ?? []) : [];
+      if (namespace === undefined) return wide?.state === "complete" && excluded.length === 0;
+      if (excluded.includes(namespace)) return false;
       if (wide?.state === "complete") return true;
-      if (namespace === undefined) return false;
       return ofKind.some((read) => read.namespace === namespace && read.state === "complete");
     },
     isServed: (kind) => !(readsByKind.get(kind) ?? []).some((read) => read.state === "absent"),

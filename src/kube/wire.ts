@@ -53,7 +53,7 @@ export const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
  */
 export function project(value: unknown, fields: AnyFields): unknown {
   if (value === null || value === undefined) return undefined;
-  if (fields === true) return value;
+  if (fields === true) return withoutNulls(value);
   if (isItems(fields)) {
     if (!Array.isArray(value)) return undefined;
     const items: unknown[] = [];
@@ -73,6 +73,21 @@ export function project(value: unknown, fields: AnyFields): unknown {
     result[key] = kept;
   }
   return result;
+}
+
+/** `value` without the nulls inside it; itself when there are none, which is nearly always. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !holdsNull(value)) return value;
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
+  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));
+}
+
+function holdsNull(value: object): boolean {
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+    if (inner === null || (typeof inner === "object" && holdsNull(inner))) return true;
+  }
+  return false;
 }
 
 function isItems(fields: AnyFields): fields is readonly [AnyFields] {

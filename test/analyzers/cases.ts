@@ -73,7 +73,9 @@ export function ago(span: string): string {
 export function yaml(strings: TemplateStringsArray, ...values: readonly unknown[]): readonly Manifest[] {
   const text = strings.reduce((whole, part, index) => whole + String(values[index - 1]) + part);
   // A case that is no manifest fails in the runner, which reads kind and name of each.
-  return loadAll(dedent(text)).filter((document) => document !== null && document !== undefined) as unknown as Manifest[];
+  return loadAll(dedent(text)).filter(
+    (document) => document !== null && document !== undefined,
+  ) as unknown as Manifest[];
 }
 
 /** A copy of `manifest` with `changes` laid over it; objects are merged, lists and values replaced, null removes. */

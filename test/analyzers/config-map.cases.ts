@@ -2,7 +2,8 @@ import { configMap } from "../../src/analyzers/config-map.ts";
 import { ago, but, cases, type Manifest, yaml } from "./cases.ts";
 
 const envFrom = "{ name: app, image: nginx, envFrom: [{ configMapRef: { name: settings } }] }";
-const envKey = "{ name: app, image: nginx, env: [{ name: MODE, valueFrom: { configMapKeyRef: { name: settings, key: mode } } }] }";
+const envKey =
+  "{ name: app, image: nginx, env: [{ name: MODE, valueFrom: { configMapKeyRef: { name: settings, key: mode } } }] }";
 const plain = "{ name: app, image: nginx }";
 const volume = "[{ name: config, configMap: { name: settings } }]";
 
@@ -148,7 +149,11 @@ export default cases(configMap, {
     {
       name: "an entry of a volume is missing",
       given: [
-        deployment(plain, 1, "[{ name: config, configMap: { name: settings, items: [{ key: app.yaml, path: app.yaml }] } }]"),
+        deployment(
+          plain,
+          1,
+          "[{ name: config, configMap: { name: settings, items: [{ key: app.yaml, path: app.yaml }] } }]",
+        ),
         settings(),
       ],
       expect: [{ rule: "configmap-key-missing", object, severity: "warning" }],
@@ -156,7 +161,11 @@ export default cases(configMap, {
     {
       name: "two entries are missing: two findings",
       given: [
-        deployment(plain, 0, "[{ name: config, configMap: { name: settings, items: [{ key: a, path: a }, { key: b, path: b }] } }]"),
+        deployment(
+          plain,
+          0,
+          "[{ name: config, configMap: { name: settings, items: [{ key: a, path: a }, { key: b, path: b }] } }]",
+        ),
         settings(),
       ],
       expect: [
@@ -190,7 +199,9 @@ export default cases(configMap, {
     {
       name: "an optional entry",
       given: [
-        deployment("{ name: app, image: nginx, env: [{ name: A, valueFrom: { configMapKeyRef: { name: settings, key: a, optional: true } } }] }"),
+        deployment(
+          "{ name: app, image: nginx, env: [{ name: A, valueFrom: { configMapKeyRef: { name: settings, key: a, optional: true } } }] }",
+        ),
         settings(),
       ],
     },
@@ -198,7 +209,11 @@ export default cases(configMap, {
     { name: "a completed Pod", given: [pod(envFrom, "terminated: { exitCode: 0 }", "Succeeded")] },
     {
       name: "a Job that is done",
-      given: [job(`startTime: "${ago("50m")}", completionTime: "${ago("40m")}", succeeded: 1, conditions: [{ type: SuccessCriteriaMet, status: "True" }, { type: Complete, status: "True" }]`)],
+      given: [
+        job(
+          `startTime: "${ago("50m")}", completionTime: "${ago("40m")}", succeeded: 1, conditions: [{ type: SuccessCriteriaMet, status: "True" }, { type: Complete, status: "True" }]`,
+        ),
+      ],
     },
     {
       name: "created seconds ago, before its ConfigMap",
@@ -215,7 +230,12 @@ export default cases(configMap, {
     },
     {
       name: "being deleted",
-      given: [but(pod(envFrom, configError), `metadata: { deletionTimestamp: "${ago("5s")}", deletionGracePeriodSeconds: 30 }`)],
+      given: [
+        but(
+          pod(envFrom, configError),
+          `metadata: { deletionTimestamp: "${ago("5s")}", deletionGracePeriodSeconds: 30 }`,
+        ),
+      ],
       notLive: "a server does not take a deletion time",
     },
     {
@@ -247,31 +267,42 @@ export default cases(configMap, {
     },
     {
       name: "named in the arguments of a container",
-      given: [
-        deployment("{ name: app, image: nginx, args: ['--configmap=$(POD_NAMESPACE)/settings'] }"),
-        settings(),
-      ],
+      given: [deployment("{ name: app, image: nginx, args: ['--configmap=$(POD_NAMESPACE)/settings'] }"), settings()],
     },
-    ...["grafana_dashboard: '1'", "grafana_datasource: '1'", "prometheus_rule: '1'", "fluentd_config: 'true'", "k8sgpt.ai/dynamically-loaded: 'true'"].map(
-      (label) => ({
-        name: `read by a sidecar: ${label.split(":")[0]}`,
-        given: [but(settings("a: b"), `metadata: { labels: { ${label} } }`)],
-      }),
-    ),
+    ...[
+      "grafana_dashboard: '1'",
+      "grafana_datasource: '1'",
+      "prometheus_rule: '1'",
+      "fluentd_config: 'true'",
+      "k8sgpt.ai/dynamically-loaded: 'true'",
+    ].map((label) => ({
+      name: `read by a sidecar: ${label.split(":")[0]}`,
+      given: [but(settings("a: b"), `metadata: { labels: { ${label} } }`)],
+    })),
     {
       name: "told to skip the check",
       given: [but(settings(), 'metadata: { annotations: { k8sgpt.ai/skip-usage-check: "true" } }')],
     },
     {
       name: "the lock of a leader election",
-      given: [but(settings(), 'metadata: { annotations: { control-plane.alpha.kubernetes.io/leader: "{}" } }\ndata: {}')],
+      given: [
+        but(settings(), 'metadata: { annotations: { control-plane.alpha.kubernetes.io/leader: "{}" } }\ndata: {}'),
+      ],
     },
     {
       name: "it has an owner",
-      given: [but(settings(), "metadata: { ownerReferences: [{ apiVersion: example.com/v1, kind: Database, name: db, uid: d1 }] }")],
+      given: [
+        but(
+          settings(),
+          "metadata: { ownerReferences: [{ apiVersion: example.com/v1, kind: Database, name: db, uid: d1 }] }",
+        ),
+      ],
     },
     { name: "in a system namespace", given: [but(settings(), "metadata: { namespace: kube-system }")] },
     { name: "unused, but CronJobs could not be read", given: [settings("c: d")], unread: ["CronJob"] },
-    { name: "unused, but made minutes ago", given: [but(settings(), `metadata: { creationTimestamp: "${ago("5m")}" }`)] },
+    {
+      name: "unused, but made minutes ago",
+      given: [but(settings(), `metadata: { creationTimestamp: "${ago("5m")}" }`)],
+    },
   ],
 });

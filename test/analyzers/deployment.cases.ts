@@ -87,22 +87,32 @@ const blockedByPort = `
       - { type: PodScheduled, status: "False", reason: Unschedulable, lastTransitionTime: ${ago("6m")},
           message: "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod." }
 `;
-const single = but(web, `
+const single = but(
+  web,
+  `
   spec: { replicas: 1, strategy: { type: RollingUpdate, rollingUpdate: { maxSurge: 25%, maxUnavailable: 25% } } }
   status: { replicas: 2, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1,
     conditions: [${available("True", "50m")}, ${progressing("True", "ReplicaSetUpdated", "6m")}] }
-`);
+`,
+);
 
 export default cases(deployment, {
   fires: [
     {
       name: "the rollout passed its deadline while the old Pods serve",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           status: { replicas: 4, updatedReplicas: 1, readyReplicas: 3, availableReplicas: 3,
             conditions: [${available("True", "50m")}, ${progressing("False", "ProgressDeadlineExceeded", "5m")}] }
-        `),
-        replicaSet("web-a", 1, `spec: { template: { spec: { containers: [{ name: app, image: "registry.example/web:1" }] } } }`),
+        `,
+        ),
+        replicaSet(
+          "web-a",
+          1,
+          `spec: { template: { spec: { containers: [{ name: app, image: "registry.example/web:1" }] } } }`,
+        ),
         replicaSet("web-b", 2, "{ spec: { replicas: 1 }, status: { replicas: 1 } }"),
         pod("web-b-1", "web-b", unready("15m")),
       ],
@@ -110,17 +120,25 @@ export default cases(deployment, {
     },
     {
       name: "the rollout passed its deadline although the counts match",
-      given: [but(web, `status: { conditions: [${available("True", "50m")}, ${progressing("False", "ProgressDeadlineExceeded", "5m")}] }`)],
+      given: [
+        but(
+          web,
+          `status: { conditions: [${available("True", "50m")}, ${progressing("False", "ProgressDeadlineExceeded", "5m")}] }`,
+        ),
+      ],
       expect: [{ rule: "deployment-rollout-stuck", object: "Deployment/shop/web", severity: "warning" }],
     },
     {
       name: "the rollout passed its deadline and too few Pods are available",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { strategy: { type: Recreate } }
           status: { updatedReplicas: 3, readyReplicas: 0, availableReplicas: 0,
             conditions: [${available("False", "20m")}, ${progressing("False", "ProgressDeadlineExceeded", "5m")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
         pod("web-1", "web-a", unready("20m")),
       ],
@@ -137,17 +155,22 @@ export default cases(deployment, {
     },
     {
       name: "one of three is available, Pods may not be listed",
-      given: [but(web, `status: { readyReplicas: 1, availableReplicas: 1, conditions: [${available("False", "10m")}] }`)],
+      given: [
+        but(web, `status: { readyReplicas: 1, availableReplicas: 1, conditions: [${available("False", "10m")}] }`),
+      ],
       unread: ["Pod"],
       expect: [{ rule: "deployment-unavailable", object: "Deployment/shop/web", severity: "warning" }],
     },
     {
       name: "paused with Pods that are down",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true }
           status: { readyReplicas: 0, availableReplicas: 0, conditions: [${available("False", "10m")}, ${progressing("Unknown", "DeploymentPaused", "1h")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
         ...oneBad,
       ],
@@ -156,39 +179,58 @@ export default cases(deployment, {
     {
       name: "a quota keeps the Pods of its ReplicaSet away: the quota is the cause",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           status: { replicas: 2, readyReplicas: 2, availableReplicas: 2, unavailableReplicas: 1, conditions: [
             ${available("True", "50m")},
             { type: ReplicaFailure, status: "True", reason: FailedCreate, message: '${quotaText}', lastTransitionTime: ${ago("10m")} }] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
       ],
       expect: [
-        { rule: "replicas-short", object: "Deployment/shop/web", severity: "warning", cause: "ResourceQuota/shop/compute" },
+        {
+          rule: "replicas-short",
+          object: "Deployment/shop/web",
+          severity: "warning",
+          cause: "ResourceQuota/shop/compute",
+        },
       ],
     },
     {
       name: "a quota keeps all Pods away",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           status: { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0, unavailableReplicas: 3, conditions: [
             ${available("False", "10m")},
             { type: ReplicaFailure, status: "True", reason: FailedCreate, message: '${quotaText}', lastTransitionTime: ${ago("10m")} }] }
-        `),
+        `,
+        ),
       ],
       expect: [
-        { rule: "deployment-unavailable", object: "Deployment/shop/web", severity: "critical", cause: "ResourceQuota/shop/compute" },
+        {
+          rule: "deployment-unavailable",
+          object: "Deployment/shop/web",
+          severity: "critical",
+          cause: "ResourceQuota/shop/compute",
+        },
       ],
     },
     {
       name: "the ReplicaSet itself may not be created",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           status: { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0, conditions: [
             ${available("False", "10m")},
             { type: Progressing, status: "False", reason: ReplicaSetCreateError, lastTransitionTime: ${ago("10m")},
               message: 'Failed to create new replica set "web-a": Internal error occurred: failed calling webhook "check.policy.example": failed to call webhook: Post "https://policy.guard.svc:443/check?timeout=10s": no endpoints available for service "policy"' }] }
-        `),
+        `,
+        ),
         yaml`
           apiVersion: admissionregistration.k8s.io/v1
           kind: MutatingWebhookConfiguration
@@ -222,7 +264,10 @@ export default cases(deployment, {
     {
       name: "the only Pod is unready, though the condition was not updated",
       given: [
-        but(web, `{ spec: { replicas: 1 }, status: { replicas: 1, updatedReplicas: 1, readyReplicas: 0, availableReplicas: 0 } }`),
+        but(
+          web,
+          `{ spec: { replicas: 1 }, status: { replicas: 1, updatedReplicas: 1, readyReplicas: 0, availableReplicas: 0 } }`,
+        ),
         replicaSet("web-a", 1, "{ spec: { replicas: 1 }, status: { replicas: 1 } }"),
         pod("web-1", "web-a", unready("10m")),
       ],
@@ -242,11 +287,14 @@ export default cases(deployment, {
     {
       name: "paused for days with a template that was never rolled out",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true, template: { spec: { containers: [{ name: app, image: "registry.example/web:3" }] } } }
           metadata: { creationTimestamp: ${ago("9d")} }
           status: { conditions: [${available("True", "9d")}, ${progressing("Unknown", "DeploymentPaused", "2d")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
       ],
       expect: [{ rule: "deployment-paused-pending", object: "Deployment/shop/web", severity: "info" }],
@@ -254,11 +302,14 @@ export default cases(deployment, {
     {
       name: "paused for days before its first rollout",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true }
           metadata: { creationTimestamp: ${ago("9d")} }
           status: { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0, conditions: [${available("False", "9d")}] }
-        `),
+        `,
+        ),
       ],
       expect: [{ rule: "deployment-paused-pending", object: "Deployment/shop/web", severity: "info" }],
     },
@@ -300,9 +351,12 @@ export default cases(deployment, {
         replicaSet("web-a", 1),
         pod("web-1", "web-a"),
         but(web, "{ metadata: { name: web-copy } }"),
-        but(replicaSet("copy-a", 1), `
+        but(
+          replicaSet("copy-a", 1),
+          `
           metadata: { ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: web-copy, uid: Deployment/shop/web-copy, controller: true }] }
-        `),
+        `,
+        ),
         pod("copy-1", "copy-a"),
       ],
       expect: [{ rule: "workload-selector-overlap", object: "Deployment/shop/web" }],
@@ -337,10 +391,13 @@ export default cases(deployment, {
     {
       name: "only a template at zero names the pull secret",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { replicas: 0, template: { spec: { imagePullSecrets: [{ name: registry-credentials }] } } }
           status: { replicas: 0, readyReplicas: 0, availableReplicas: 0, updatedReplicas: 0 }
-        `),
+        `,
+        ),
       ],
       expect: [{ rule: "image-pull-secret-missing", object: "Deployment/shop/web", severity: "info" }],
     },
@@ -349,16 +406,24 @@ export default cases(deployment, {
     { name: "all is well", given: [web, replicaSet("web-a", 1), pod("web-1", "web-a")] },
     {
       name: "scaled to zero",
-      given: [but(web, `{ spec: { replicas: 0 }, status: { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0 } }`)],
+      given: [
+        but(
+          web,
+          `{ spec: { replicas: 0 }, status: { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0 } }`,
+        ),
+      ],
     },
     {
       name: "a rolling update inside its deadline and maxUnavailable",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { replicas: 4 }
           status: { replicas: 5, updatedReplicas: 2, readyReplicas: 3, availableReplicas: 3, unavailableReplicas: 2,
             conditions: [${available("True", "50m")}, ${progressing("True", "ReplicaSetUpdated", "4m")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1, "{ spec: { replicas: 3 }, status: { replicas: 3 } }"),
         replicaSet("web-b", 2, "{ spec: { replicas: 2 }, status: { replicas: 2 } }"),
         pod("web-b-1", "web-b", unready("4m")),
@@ -388,10 +453,13 @@ export default cases(deployment, {
     {
       name: "the condition lags: as many are available as maxUnavailable demands",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { replicas: 4 }
           status: { replicas: 4, updatedReplicas: 4, readyReplicas: 4, availableReplicas: 4, conditions: [${available("False", "10m")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
         pod("web-1", "web-a"),
       ],
@@ -402,38 +470,53 @@ export default cases(deployment, {
         but(web, `status: { readyReplicas: 2, availableReplicas: 2, unavailableReplicas: 1 }`),
         replicaSet("web-a", 1),
         pod("web-1", "web-a"),
-        pod("web-3", "web-a", `
+        pod(
+          "web-3",
+          "web-a",
+          `
           metadata: { deletionTimestamp: ${ago("10s")}, deletionGracePeriodSeconds: 30, finalizers: [example.com/drain] }
           status: { phase: Running, conditions: [{ type: Ready, status: "False", lastTransitionTime: ${ago("5m")} }] }
-        `),
+        `,
+        ),
       ],
     },
     {
       name: "it was changed a moment ago and the controller has not looked yet",
-      given: [but(web, `
+      given: [
+        but(
+          web,
+          `
         metadata: { generation: 4, managedFields: [{ manager: kubectl, operation: Update, apiVersion: apps/v1, time: ${ago("20s")} }] }
         status: { observedGeneration: 3, readyReplicas: 0, availableReplicas: 0, conditions: [${available("False", "10m")}] }
-      `)],
+      `,
+        ),
+      ],
       notLive: "the server counts generations itself",
     },
     {
       name: "the rollout passed its deadline before somebody paused it",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true }
           status: { conditions: [${available("True", "50m")}, ${progressing("False", "ProgressDeadlineExceeded", "5m")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
       ],
     },
     {
       name: "paused an hour ago with a changed template",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true, template: { spec: { containers: [{ name: app, image: "registry.example/web:3" }] } } }
           metadata: { creationTimestamp: ${ago("9d")} }
           status: { conditions: [${available("True", "9d")}, ${progressing("Unknown", "DeploymentPaused", "1h")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
         pod("web-1", "web-a"),
       ],
@@ -441,11 +524,14 @@ export default cases(deployment, {
     {
       name: "paused for days with nothing to roll out",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           spec: { paused: true }
           metadata: { creationTimestamp: ${ago("9d")} }
           status: { conditions: [${available("True", "9d")}, ${progressing("Unknown", "DeploymentPaused", "8d")}] }
-        `),
+        `,
+        ),
         replicaSet("web-a", 1),
         pod("web-1", "web-a"),
       ],
@@ -472,10 +558,15 @@ export default cases(deployment, {
     },
     {
       name: "it is being deleted",
-      given: [but(web, `
+      given: [
+        but(
+          web,
+          `
         metadata: { deletionTimestamp: ${ago("5m")}, finalizers: [foregroundDeletion] }
         status: { readyReplicas: 0, availableReplicas: 0, conditions: [${available("False", "10m")}] }
-      `)],
+      `,
+        ),
+      ],
     },
     {
       name: "created a minute ago, not looked at yet",
@@ -483,13 +574,22 @@ export default cases(deployment, {
     },
     {
       name: "scaled up from zero a minute ago",
-      given: [but(web, `
+      given: [
+        but(
+          web,
+          `
         metadata: { managedFields: [{ manager: kubectl, operation: Update, apiVersion: apps/v1, subresource: scale, time: ${ago("60s")} }] }
         status: null
-      `)],
+      `,
+        ),
+      ],
       notLive: "the server writes managedFields itself",
     },
-    { name: "no Pod is known because Pods could not be listed", given: [but(web, `{ status: { replicas: 3, conditions: null } }`)], unread: ["Pod"] },
+    {
+      name: "no Pod is known because Pods could not be listed",
+      given: [but(web, `{ status: { replicas: 3, conditions: null } }`)],
+      unread: ["Pod"],
+    },
     {
       name: "old and new ReplicaSets of one Deployment select alike",
       given: [web, replicaSet("web-a", 1), replicaSet("web-b", 2), pod("web-1", "web-a"), pod("web-2", "web-b")],

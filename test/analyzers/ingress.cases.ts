@@ -39,7 +39,12 @@ const podOf = (name: string, labels: string, image: string, isReady: boolean): r
   spec: { containers: [{ name: app, image: "${image}" }] }
   status: { phase: Running, conditions: [{ type: Ready, status: "${isReady ? "True" : "False"}", lastTransitionTime: "${ago("20m")}" }] }
 `;
-const controller = podOf("ingress-nginx-controller-1", "app: ingress-nginx", "registry.k8s.io/ingress-nginx/controller:v1.12.1", true);
+const controller = podOf(
+  "ingress-nginx-controller-1",
+  "app: ingress-nginx",
+  "registry.k8s.io/ingress-nginx/controller:v1.12.1",
+  true,
+);
 const town: readonly (readonly Manifest[])[] = [nginx, web, slice, controller];
 const noAddress = "status: { loadBalancer: { ingress: [] } }";
 const withTls = "spec: { tls: [{ hosts: [shop.example.com], secretName: shop-tls }] }";
@@ -62,7 +67,8 @@ export default cases(ingress, {
           front,
           `spec: { rules: [{ host: shop.example.com, http: { paths: [${Array.from(
             { length: 10 },
-            (_, index) => `{ path: /p${index}, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }`,
+            (_, index) =>
+              `{ path: /p${index}, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }`,
           ).join(", ")}] } }] }`,
         ),
       ],
@@ -136,7 +142,10 @@ export default cases(ingress, {
       name: "the annotation names a class that nobody serves",
       given: [
         ...town,
-        but(front, `metadata: { annotations: { kubernetes.io/ingress.class: old } }\nspec: { ingressClassName: null }\n${noAddress}`),
+        but(
+          front,
+          `metadata: { annotations: { kubernetes.io/ingress.class: old } }\nspec: { ingressClassName: null }\n${noAddress}`,
+        ),
       ],
       expect: [{ rule: "ingress-class-missing", object, severity: "warning" }],
     },
@@ -147,7 +156,13 @@ export default cases(ingress, {
     },
     {
       name: "two default classes",
-      given: [web, slice, defaultClass, but(defaultClass, `metadata: { name: other, creationTimestamp: "${ago("2m")}" }`), front],
+      given: [
+        web,
+        slice,
+        defaultClass,
+        but(defaultClass, `metadata: { name: other, creationTimestamp: "${ago("2m")}" }`),
+        front,
+      ],
       expect: [{ rule: "ingress-class-default-duplicate", object: "IngressClass/other", severity: "warning" }],
     },
     {
@@ -157,9 +172,19 @@ export default cases(ingress, {
         web,
         slice,
         but(front, noAddress),
-        but(second, `spec: { rules: [{ host: blog.example.com, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n${noAddress}`),
+        but(
+          second,
+          `spec: { rules: [{ host: blog.example.com, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n${noAddress}`,
+        ),
       ],
-      expect: [{ rule: "ingress-controller-absent", object: "IngressClass/nginx", severity: "critical", because: "it has no Pods" }],
+      expect: [
+        {
+          rule: "ingress-controller-absent",
+          object: "IngressClass/nginx",
+          severity: "critical",
+          because: "it has no Pods",
+        },
+      ],
     },
     {
       name: "no Pod of the controller is ready",
@@ -168,16 +193,26 @@ export default cases(ingress, {
         web,
         slice,
         but(front, noAddress),
-        podOf("ingress-nginx-controller-1", "app: ingress-nginx", "registry.k8s.io/ingress-nginx/controller:v1.12.1", false),
+        podOf(
+          "ingress-nginx-controller-1",
+          "app: ingress-nginx",
+          "registry.k8s.io/ingress-nginx/controller:v1.12.1",
+          false,
+        ),
       ],
-      expect: [{ rule: "ingress-controller-absent", object: "IngressClass/nginx", because: "none of its Pods is ready" }],
+      expect: [
+        { rule: "ingress-controller-absent", object: "IngressClass/nginx", because: "none of its Pods is ready" },
+      ],
     },
     {
       name: "no address, while another Ingress of the class has one",
       given: [
         ...town,
         front,
-        but(second, `spec: { rules: [{ host: blog.example.com, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n${noAddress}`),
+        but(
+          second,
+          `spec: { rules: [{ host: blog.example.com, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n${noAddress}`,
+        ),
       ],
       expect: [{ rule: "ingress-no-address", object: "Ingress/shop/second", severity: "warning" }],
     },
@@ -194,7 +229,12 @@ export default cases(ingress, {
         ),
       ],
       expect: [
-        { rule: "ingress-duplicate-route", object: "Ingress/shop/second", severity: "critical", because: "their backends differ" },
+        {
+          rule: "ingress-duplicate-route",
+          object: "Ingress/shop/second",
+          severity: "critical",
+          because: "their backends differ",
+        },
       ],
     },
     {
@@ -209,12 +249,22 @@ export default cases(ingress, {
     },
     {
       name: "the TLS Secret does not exist, and the controller has none of its own",
-      given: [web, slice, but(front, `metadata: { annotations: { kubernetes.io/ingress.class: gce } }\nspec: { ingressClassName: null, tls: [{ secretName: shop-tls }] }`)],
+      given: [
+        web,
+        slice,
+        but(
+          front,
+          `metadata: { annotations: { kubernetes.io/ingress.class: gce } }\nspec: { ingressClassName: null, tls: [{ secretName: shop-tls }] }`,
+        ),
+      ],
       expect: [{ rule: "ingress-tls-secret-missing", object, severity: "critical" }],
     },
     {
       name: "the issuer has not made the Secret in an hour",
-      given: [...town, but(front, `metadata: { annotations: { cert-manager.io/cluster-issuer: letsencrypt } }\n${withTls}`)],
+      given: [
+        ...town,
+        but(front, `metadata: { annotations: { cert-manager.io/cluster-issuer: letsencrypt } }\n${withTls}`),
+      ],
       expect: [{ rule: "ingress-tls-secret-missing", object, because: "its issuer has not made it" }],
     },
   ],
@@ -223,7 +273,10 @@ export default cases(ingress, {
     { name: "created seconds ago", given: [but(front, `metadata: { creationTimestamp: "${ago("20s")}" }`), nginx] },
     {
       name: "being deleted",
-      given: [but(front, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [group.ingress.k8s.aws/resources] }`), nginx],
+      given: [
+        but(front, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [group.ingress.k8s.aws/resources] }`),
+        nginx,
+      ],
       notLive: "a server does not take a deletion time",
     },
     { name: "Services could not be read", given: [front, nginx], unread: ["Service"] },
@@ -269,14 +322,23 @@ export default cases(ingress, {
         `,
       ],
     },
-    { name: "no class, and one is the default", given: [defaultClass, web, slice, controller, but(front, "spec: { ingressClassName: null }")] },
-    { name: "a class that the provider serves without an object", given: [web, slice, but(front, "spec: { ingressClassName: gce }")] },
+    {
+      name: "no class, and one is the default",
+      given: [defaultClass, web, slice, controller, but(front, "spec: { ingressClassName: null }")],
+    },
+    {
+      name: "a class that the provider serves without an object",
+      given: [web, slice, but(front, "spec: { ingressClassName: gce }")],
+    },
     {
       name: "an annotation that a controller is told to serve",
       given: [
         web,
         slice,
-        but(front, `metadata: { annotations: { kubernetes.io/ingress.class: internal } }\nspec: { ingressClassName: null }\n${noAddress}`),
+        but(
+          front,
+          `metadata: { annotations: { kubernetes.io/ingress.class: internal } }\nspec: { ingressClassName: null }\n${noAddress}`,
+        ),
         but(controller, "spec: { containers: [{ name: app, image: nginx, args: [--ingress-class=internal] }] }"),
       ],
     },
@@ -286,14 +348,19 @@ export default cases(ingress, {
     },
     {
       name: "a controller that runs outside the cluster",
+      given: [web, slice, but(front, noAddress), but(nginx, "spec: { controller: example.com/edge }")],
+    },
+    {
+      name: "waiting for its address for five minutes",
       given: [
-        web,
-        slice,
-        but(front, noAddress),
-        but(nginx, "spec: { controller: example.com/edge }"),
+        ...town,
+        but(front, `metadata: { creationTimestamp: "${ago("5m")}" }\n${noAddress}`),
+        but(
+          front,
+          "metadata: { name: done, namespace: blog }\nspec: { rules: null, defaultBackend: { resource: { apiGroup: a.example.com, kind: Bucket, name: b } } }",
+        ),
       ],
     },
-    { name: "waiting for its address for five minutes", given: [...town, but(front, `metadata: { creationTimestamp: "${ago("5m")}" }\n${noAddress}`), but(front, "metadata: { name: done, namespace: blog }\nspec: { rules: null, defaultBackend: { resource: { apiGroup: a.example.com, kind: Bucket, name: b } } }")] },
     {
       name: "Pods of all namespaces could not be read: the controller may be there",
       given: [nginx, web, slice, but(front, noAddress)],
@@ -317,13 +384,21 @@ export default cases(ingress, {
     },
     {
       name: "the same route in two classes",
-      given: [...town, front, but(nginx, "metadata: { name: inside }"), but(second, "spec: { ingressClassName: inside }")],
+      given: [
+        ...town,
+        front,
+        but(nginx, "metadata: { name: inside }"),
+        but(second, "spec: { ingressClassName: inside }"),
+      ],
     },
     {
       name: "a load balancer per Ingress",
       given: [web, slice, but(nginx, "spec: { controller: ingress.k8s.aws/alb }"), front, second],
     },
-    { name: "a TLS entry without a Secret", given: [...town, but(front, "spec: { tls: [{ hosts: [shop.example.com] }] }")] },
+    {
+      name: "a TLS entry without a Secret",
+      given: [...town, but(front, "spec: { tls: [{ hosts: [shop.example.com] }] }")],
+    },
     {
       name: "the TLS Secret exists",
       given: [
@@ -341,7 +416,10 @@ export default cases(ingress, {
       name: "a Secret that is still being issued",
       given: [
         ...town,
-        but(front, `metadata: { creationTimestamp: "${ago("4m")}", annotations: { cert-manager.io/cluster-issuer: letsencrypt } }\n${withTls}`),
+        but(
+          front,
+          `metadata: { creationTimestamp: "${ago("4m")}", annotations: { cert-manager.io/cluster-issuer: letsencrypt } }\n${withTls}`,
+        ),
       ],
     },
     {

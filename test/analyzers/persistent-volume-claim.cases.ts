@@ -81,7 +81,13 @@ const driverPod = (isReady: boolean): readonly Manifest[] => yaml`
 const failed = (message: string, changes = "{}"): Manifest =>
   event("ProvisioningFailed", `failed to provision volume with StorageClass "fast": ${message}`, changes);
 const bound = (changes: string): Manifest =>
-  but(but(claim, "spec: { volumeName: disk-1, resources: { requests: { storage: 20Gi } } }\nstatus: { phase: Bound, capacity: { storage: 10Gi } }"), changes);
+  but(
+    but(
+      claim,
+      "spec: { volumeName: disk-1, resources: { requests: { storage: 20Gi } } }\nstatus: { phase: Bound, capacity: { storage: 10Gi } }",
+    ),
+    changes,
+  );
 const condition = (type: string, since: string): string =>
   `status: { conditions: [{ type: ${type}, status: "True", lastTransitionTime: "${ago(since)}" }] }`;
 const expandable = storageClass("fast", "ebs.csi.aws.com", "allowVolumeExpansion: true");
@@ -105,7 +111,10 @@ export default cases(persistentVolumeClaim, {
     {
       name: "the class is named by the old annotation",
       given: [
-        but(claim, "metadata: { annotations: { volume.beta.kubernetes.io/storage-class: slow } }\nspec: { storageClassName: null }"),
+        but(
+          claim,
+          "metadata: { annotations: { volume.beta.kubernetes.io/storage-class: slow } }\nspec: { storageClassName: null }",
+        ),
         storageClass("fast"),
       ],
       expect: [{ rule: "pvc-pending-class-missing", object, cause: "StorageClass/slow" }],
@@ -132,10 +141,17 @@ export default cases(persistentVolumeClaim, {
         claim,
         storageClass("fast"),
         waiting,
-        failed("rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform this operation."),
+        failed(
+          "rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform this operation.",
+        ),
       ],
       expect: [
-        { rule: "pvc-pending-provision-failed", object, severity: "warning", because: "the provisioner lacks a permission" },
+        {
+          rule: "pvc-pending-provision-failed",
+          object,
+          severity: "warning",
+          because: "the provisioner lacks a permission",
+        },
       ],
     },
     {
@@ -144,7 +160,9 @@ export default cases(persistentVolumeClaim, {
         claim,
         storageClass("fast", "ebs.csi.aws.com", late),
         pod("Pending"),
-        failed("rpc error: code = ResourceExhausted desc = VolumeLimitExceeded: You have exceeded your maximum gp3 storage limit"),
+        failed(
+          "rpc error: code = ResourceExhausted desc = VolumeLimitExceeded: You have exceeded your maximum gp3 storage limit",
+        ),
       ],
       expect: [
         {
@@ -197,7 +215,7 @@ export default cases(persistentVolumeClaim, {
     {
       name: "static: the nearest volume is too small",
       given: [claim, storageClass("fast", byHand), volume("spec: { capacity: { storage: 5Gi } }"), pod("Pending")],
-      expect: [{ rule: noMatch, object, severity: "critical", because: "the nearest one fails in: size" }],
+      expect: [{ rule: noMatch, object, severity: "critical", because: "the nearest one does not fit (size)" }],
     },
     {
       name: "static: access modes and labels differ",
@@ -206,16 +224,18 @@ export default cases(persistentVolumeClaim, {
         storageClass("fast", byHand),
         volume(),
       ],
-      expect: [{ rule: noMatch, object, because: "the nearest one fails in: access modes, labels" }],
+      expect: [{ rule: noMatch, object, because: "the nearest one does not fit (access modes, labels)" }],
     },
     {
       name: "static: the volume is released, and kept for its old claim",
       given: [
         claim,
         storageClass("fast", byHand),
-        volume("spec: { claimRef: { apiVersion: v1, kind: PersistentVolumeClaim, namespace: shop, name: old, uid: u9 } }\nstatus: { phase: Released }"),
+        volume(
+          "spec: { claimRef: { apiVersion: v1, kind: PersistentVolumeClaim, namespace: shop, name: old, uid: u9 } }\nstatus: { phase: Released }",
+        ),
       ],
-      expect: [{ rule: noMatch, object, because: "the nearest one fails in: taken by another claim" }],
+      expect: [{ rule: noMatch, object, because: "the nearest one does not fit (taken by another claim)" }],
     },
     {
       name: "static: a local volume, and its Pod waits",
@@ -225,21 +245,26 @@ export default cases(persistentVolumeClaim, {
     {
       name: "it names a volume that does not exist",
       given: [but(claim, "spec: { volumeName: disk-9 }"), storageClass("fast")],
-      expect: [{ rule: noMatch, object, cause: "PersistentVolume/disk-9", because: "the volume that it names does not exist" }],
+      expect: [
+        { rule: noMatch, object, cause: "PersistentVolume/disk-9", because: "the volume that it names does not exist" },
+      ],
     },
     {
       name: "it names a volume that does not fit",
       given: [but(claim, "spec: { volumeName: disk-1 }"), volume("spec: { volumeMode: Block }")],
-      expect: [{ rule: noMatch, object, because: "the volume that it names does not fit: volume mode" }],
+      expect: [{ rule: noMatch, object, because: "the volume that it names does not fit (volume mode)" }],
     },
     {
       name: "a class name that only volumes made by hand carry, none of which fits",
       given: [claim, volume("spec: { capacity: { storage: 1Gi } }")],
-      expect: [{ rule: noMatch, object, because: "the nearest one fails in: size" }],
+      expect: [{ rule: noMatch, object, because: "the nearest one does not fit (size)" }],
     },
     {
       name: "it has waited two days for a first Pod",
-      given: [but(claim, `metadata: { creationTimestamp: "${ago("2d")}" }`), storageClass("fast", "ebs.csi.aws.com", late)],
+      given: [
+        but(claim, `metadata: { creationTimestamp: "${ago("2d")}" }`),
+        storageClass("fast", "ebs.csi.aws.com", late),
+      ],
       expect: [{ rule: "pvc-waiting-for-consumer", object, severity: "info" }],
     },
     {
@@ -288,15 +313,27 @@ export default cases(persistentVolumeClaim, {
     },
   ],
   silent: [
-    { name: "bound", given: [but(claim, "spec: { volumeName: disk-1 }\nstatus: { phase: Bound, capacity: { storage: 10Gi } }"), storageClass("fast")] },
+    {
+      name: "bound",
+      given: [
+        but(claim, "spec: { volumeName: disk-1 }\nstatus: { phase: Bound, capacity: { storage: 10Gi } }"),
+        storageClass("fast"),
+      ],
+    },
     { name: "pending for a minute", given: [but(claim, `metadata: { creationTimestamp: "${ago("1m")}" }`)] },
     {
       name: "being deleted",
-      given: [but(claim, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [kubernetes.io/pvc-protection] }`)],
+      given: [
+        but(claim, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [kubernetes.io/pvc-protection] }`),
+      ],
       notLive: "a server does not take a deletion time",
     },
     { name: "StorageClasses could not be read", given: [claim], unread: ["StorageClass"] },
-    { name: "volumes could not be read: one may carry the class name", given: [claim, storageClass("other")], unread: ["PersistentVolume"] },
+    {
+      name: "volumes could not be read: one may carry the class name",
+      given: [claim, storageClass("other")],
+      unread: ["PersistentVolume"],
+    },
     { name: "a class name of volumes made by hand, one of which fits", given: [claim, volume()] },
     { name: "it waits for its first Pod", given: [claim, storageClass("fast", "ebs.csi.aws.com", late)] },
     {
@@ -312,10 +349,17 @@ export default cases(persistentVolumeClaim, {
       name: "a default class exists: the claim is about to get it",
       given: [
         but(claim, "spec: { storageClassName: null }"),
-        storageClass("fast", "ebs.csi.aws.com", 'metadata: { annotations: { storageclass.kubernetes.io/is-default-class: "true" } }'),
+        storageClass(
+          "fast",
+          "ebs.csi.aws.com",
+          'metadata: { annotations: { storageclass.kubernetes.io/is-default-class: "true" } }',
+        ),
       ],
     },
-    { name: "no class, and a volume without one fits", given: [but(claim, "spec: { storageClassName: null }"), volume("spec: { storageClassName: null }")] },
+    {
+      name: "no class, and a volume without one fits",
+      given: [but(claim, "spec: { storageClassName: null }"), volume("spec: { storageClassName: null }")],
+    },
     {
       name: "it failed, and has succeeded since",
       given: [
@@ -325,7 +369,10 @@ export default cases(persistentVolumeClaim, {
         event("ProvisioningSucceeded", "Successfully provisioned volume pvc-1"),
       ],
     },
-    { name: "it failed two hours ago", given: [claim, storageClass("fast"), failed("timed out", `lastTimestamp: "${ago("2h")}"`)] },
+    {
+      name: "it failed two hours ago",
+      given: [claim, storageClass("fast"), failed("timed out", `lastTimestamp: "${ago("2h")}"`)],
+    },
     {
       name: "the failure is of a claim of that name that is gone",
       given: [claim, storageClass("fast"), failed("timed out", "involvedObject: { uid: another }")],
@@ -356,7 +403,11 @@ export default cases(persistentVolumeClaim, {
     },
     { name: "drivers could not be read", given: [claim, storageClass("fast"), waiting], unread: ["CSIDriver"] },
     { name: "static: a volume fits and is about to be bound", given: [claim, storageClass("fast", byHand), volume()] },
-    { name: "static: volumes could not be read", given: [claim, storageClass("fast", byHand)], unread: ["PersistentVolume"] },
+    {
+      name: "static: volumes could not be read",
+      given: [claim, storageClass("fast", byHand)],
+      unread: ["PersistentVolume"],
+    },
     { name: "a local volume without a Pod", given: [claim, storageClass("fast", byHand, late)] },
     { name: "a resize that began five minutes ago", given: [bound(condition("Resizing", "5m")), expandable] },
     {

@@ -31,16 +31,11 @@ function pod(name: string, changes = "{}"): Manifest {
 
 /** Two of five exist, and the rest is refused with `message`. */
 function refused(message: string, changes = "{}"): Manifest {
-  const blocked = but(web, `
-    status:
-      replicas: 2
-      readyReplicas: 2
-      availableReplicas: 2
-      conditions: [{ type: ReplicaFailure, status: "True", reason: FailedCreate, lastTransitionTime: ${ago("10m")} }]
-  `);
-  const { status } = blocked as unknown as { status: { conditions: { message?: string }[] } };
-  for (const condition of status.conditions) condition.message = message;
-  return but(blocked, changes);
+  const conditions = [
+    { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message, lastTransitionTime: ago("10m") },
+  ];
+  const status = { replicas: 2, readyReplicas: 2, availableReplicas: 2, conditions };
+  return but({ ...but(web, "{}"), status }, changes);
 }
 
 const quotaText =
@@ -97,7 +92,12 @@ export default cases(replicaSet, {
     },
     {
       name: "the quota counts requests that the Pods do not name",
-      given: [refused('pods "web-7xk2p" is forbidden: failed quota: compute: must specify limits.cpu for: app; requests.memory for: app'), pod("web-1")],
+      given: [
+        refused(
+          'pods "web-7xk2p" is forbidden: failed quota: compute: must specify limits.cpu for: app; requests.memory for: app',
+        ),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-quota-needs-requests", ...said, cause: "ResourceQuota/shop/compute" }],
     },
     {
@@ -107,20 +107,28 @@ export default cases(replicaSet, {
         pod("web-1"),
         yaml`{ apiVersion: v1, kind: LimitRange, metadata: { name: bounds, namespace: shop }, spec: { limits: [{ type: Container, max: { memory: 1Gi } }] } }`,
       ],
-      expect: [{ rule: "create-blocked-limitrange", ...said, because: "above its maximum", cause: "LimitRange/shop/bounds" }],
+      expect: [
+        { rule: "create-blocked-limitrange", ...said, because: "above its maximum", cause: "LimitRange/shop/bounds" },
+      ],
     },
     {
       name: "the namespace enforces a Pod Security Standard",
       given: [
-        refused('pods "web-7xk2p" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "app" must set securityContext.allowPrivilegeEscalation=false)'),
+        refused(
+          'pods "web-7xk2p" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "app" must set securityContext.allowPrivilegeEscalation=false)',
+        ),
         pod("web-1"),
       ],
-      expect: [{ rule: "create-blocked-podsecurity", ...said, because: "the restricted level", cause: "Namespace/shop" }],
+      expect: [
+        { rule: "create-blocked-podsecurity", ...said, because: "the restricted level", cause: "Namespace/shop" },
+      ],
     },
     {
       name: "a webhook that must answer does not",
       given: [
-        refused('Internal error occurred: failed calling webhook "pods.guard.example": failed to call webhook: Post "https://guard.guard.svc:443/validate?timeout=10s": dial tcp 10.96.4.2:443: connect: connection refused'),
+        refused(
+          'Internal error occurred: failed calling webhook "pods.guard.example": failed to call webhook: Post "https://guard.guard.svc:443/validate?timeout=10s": dial tcp 10.96.4.2:443: connect: connection refused',
+        ),
         pod("web-1"),
         yaml`
           apiVersion: admissionregistration.k8s.io/v1
@@ -144,17 +152,30 @@ export default cases(replicaSet, {
     },
     {
       name: "a webhook denies it, and quotes another refusal",
-      given: [refused('admission webhook "pods.guard.example" denied the request: exceeded quota: fake, requested: a, used: b, limited: c'), pod("web-1")],
+      given: [
+        refused(
+          'admission webhook "pods.guard.example" denied the request: exceeded quota: fake, requested: a, used: b, limited: c',
+        ),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-webhook-denied", ...said }],
     },
     {
       name: "a ValidatingAdmissionPolicy denies it",
-      given: [refused(`pods "web-7xk2p" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'no-latest-shop' denied request: images need a tag`), pod("web-1")],
+      given: [
+        refused(
+          `pods "web-7xk2p" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'no-latest-shop' denied request: images need a tag`,
+        ),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-policy", ...said, cause: "ValidatingAdmissionPolicy/no-latest" }],
     },
     {
       name: "its ServiceAccount does not exist",
-      given: [refused('pods "web-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found'), pod("web-1")],
+      given: [
+        refused('pods "web-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found'),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-serviceaccount", ...said, cause: "ServiceAccount/shop/web" }],
     },
     {
@@ -169,12 +190,20 @@ export default cases(replicaSet, {
     },
     {
       name: "the controller has lost its rights",
-      given: [refused('pods is forbidden: User "system:serviceaccount:kube-system:replicaset-controller" cannot create resource "pods" in API group "" in the namespace "shop"'), pod("web-1")],
+      given: [
+        refused(
+          'pods is forbidden: User "system:serviceaccount:kube-system:replicaset-controller" cannot create resource "pods" in API group "" in the namespace "shop"',
+        ),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-rights", ...said }],
     },
     {
       name: "the template is not valid",
-      given: [refused('Pod "web-7xk2p" is invalid: spec.containers[0].volumeMounts[0].name: Not found: "data"'), pod("web-1")],
+      given: [
+        refused('Pod "web-7xk2p" is invalid: spec.containers[0].volumeMounts[0].name: Not found: "data"'),
+        pod("web-1"),
+      ],
       expect: [{ rule: "create-blocked-invalid", ...said }],
     },
     {
@@ -217,11 +246,14 @@ export default cases(replicaSet, {
               metadata: { labels: { app: web, tier: db } }
               spec: { containers: [{ name: db, image: registry.example/db:1 }] }
         `,
-        pod("db-0", `
+        pod(
+          "db-0",
+          `
           metadata:
             labels: { tier: db }
             ownerReferences: [{ apiVersion: apps/v1, kind: StatefulSet, name: db, uid: StatefulSet/shop/db, controller: true }]
-        `),
+        `,
+        ),
       ],
       expect: [{ rule: "workload-selector-overlap", ...said }],
     },
@@ -236,21 +268,34 @@ export default cases(replicaSet, {
     {
       name: "the condition is False",
       given: [
-        but(web, `
+        but(
+          web,
+          `
           status: { replicas: 2, readyReplicas: 2, conditions: [{ type: ReplicaFailure, status: "False", reason: FailedCreate, lastTransitionTime: ${ago("10m")} }] }
-        `),
+        `,
+        ),
         pod("web-1"),
       ],
     },
-    { name: "scaled to zero", given: [refused(quotaText, "{ spec: { replicas: 0 }, status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 } }")] },
+    {
+      name: "scaled to zero",
+      given: [
+        refused(
+          quotaText,
+          "{ spec: { replicas: 0 }, status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 } }",
+        ),
+      ],
+    },
     {
       name: "an old ReplicaSet of a Deployment that has rolled on",
       given: [
         refused(quotaText, ofDeployment),
         pod("web-1"),
-        but(web, `{ metadata: { name: web-new } }`),
-        but(but(web, ofDeployment), `{ metadata: { name: web-newest, annotations: { deployment.kubernetes.io/revision: "4" } } }`),
-      ].filter((_, index) => index !== 2),
+        but(
+          but(web, ofDeployment),
+          `{ metadata: { name: web-newest, annotations: { deployment.kubernetes.io/revision: "4" } } }`,
+        ),
+      ],
     },
     {
       name: "a ReplicaSet of a Deployment whose Pods are not ready: the Deployment tells",
@@ -259,9 +304,18 @@ export default cases(replicaSet, {
         pod("web-1", `status: { conditions: [{ type: Ready, status: "False", lastTransitionTime: ${ago("10m")} }] }`),
       ],
     },
-    { name: "refused a minute ago", given: [but(refused(quotaText), `
+    {
+      name: "refused a minute ago",
+      given: [
+        but(
+          refused(quotaText),
+          `
       status: { conditions: [{ type: ReplicaFailure, status: "True", reason: FailedCreate, message: exceeded, lastTransitionTime: ${ago("60s")} }] }
-    `), pod("web-1")] },
+    `,
+        ),
+        pod("web-1"),
+      ],
+    },
     {
       name: "a Pod was created after the refusal",
       given: [
@@ -286,13 +340,20 @@ export default cases(replicaSet, {
     {
       name: "the namespace is being deleted",
       given: [
-        refused('pods "web-7xk2p" is forbidden: unable to create new content in namespace shop because it is being terminated'),
+        refused(
+          'pods "web-7xk2p" is forbidden: unable to create new content in namespace shop because it is being terminated',
+        ),
         pod("web-1"),
       ],
     },
     {
       name: "created a minute ago",
-      given: [but(web, `{ metadata: { creationTimestamp: ${ago("60s")} }, status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 } }`)],
+      given: [
+        but(
+          web,
+          `{ metadata: { creationTimestamp: ${ago("60s")} }, status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 } }`,
+        ),
+      ],
     },
   ],
 });

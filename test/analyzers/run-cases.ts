@@ -73,11 +73,17 @@ export function snapshotFrom(
 }
 
 /** What the analyzer says, in the form in which cases expect it. */
-export function saidOf(analyzer: Analyzer, snapshot: Snapshot): readonly Required<Pick<Expected, "rule" | "object" | "severity">>[] {
+export function saidOf(
+  analyzer: Analyzer,
+  snapshot: Snapshot,
+): readonly Required<Pick<Expected, "rule" | "object" | "severity">>[] {
   return [...analyzer.check(snapshot)].map((observation) => expectedForm(analyzer, observation));
 }
 
-function expectedForm(analyzer: Analyzer, observation: Observation): Required<Pick<Expected, "rule" | "object" | "severity">> & Expected {
+function expectedForm(
+  analyzer: Analyzer,
+  observation: Observation,
+): Required<Pick<Expected, "rule" | "object" | "severity">> & Expected {
   const rule = analyzer.rules[observation.rule];
   if (rule === undefined) throw new Error(`${analyzer.name}: no rule ${observation.rule}`);
   const allowed = typeof rule.severity === "string" ? [rule.severity] : rule.severity;
@@ -98,7 +104,10 @@ function expectedForm(analyzer: Analyzer, observation: Observation): Required<Pi
 }
 
 /** Cuts what was said down to the fields that the expectation names, so that a case says only what it is about. */
-export function comparable(said: readonly Expected[], expected: readonly Expected[]): { said: unknown; expected: unknown } {
+export function comparable(
+  said: readonly Expected[],
+  expected: readonly Expected[],
+): { said: unknown; expected: unknown } {
   const order = (a: Expected, b: Expected): number =>
     a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : a.object < b.object ? -1 : a.object > b.object ? 1 : 0;
   const wanted = [...expected].sort(order);

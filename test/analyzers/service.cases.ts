@@ -169,7 +169,9 @@ export default cases(service, {
     {
       name: "its workload is at zero",
       given: [web, deployment(0)],
-      expect: [{ rule: matchesNothing, object, severity: "info", because: "its workload is meant to have no Pods now" }],
+      expect: [
+        { rule: matchesNothing, object, severity: "info", because: "its workload is meant to have no Pods now" },
+      ],
     },
     {
       name: "its workload is at zero and an Ingress routes to it",
@@ -197,10 +199,7 @@ export default cases(service, {
     },
     {
       name: "a database with one member has no replicas to read from",
-      given: [
-        but(web, "spec: { selector: { app: web, role: replica } }"),
-        ready("web-1", "app: web, role: primary"),
-      ],
+      given: [but(web, "spec: { selector: { app: web, role: replica } }"), ready("web-1", "app: web, role: primary")],
       expect: [{ rule: matchesNothing, object, severity: "info" }],
     },
     {
@@ -361,10 +360,20 @@ export default cases(service, {
         loadBalancer,
         ready("web-1"),
         slice("web-1:ready"),
-        event("SyncLoadBalancerFailed", "Warning", "Error syncing load balancer: failed to ensure load balancer: quota exceeded", "2m"),
+        event(
+          "SyncLoadBalancerFailed",
+          "Warning",
+          "Error syncing load balancer: failed to ensure load balancer: quota exceeded",
+          "2m",
+        ),
       ],
       expect: [
-        { rule: "service-loadbalancer-pending", object, severity: "warning", because: "the controller reports a failure" },
+        {
+          rule: "service-loadbalancer-pending",
+          object,
+          severity: "warning",
+          because: "the controller reports a failure",
+        },
       ],
     },
     {
@@ -422,27 +431,41 @@ export default cases(service, {
     { name: "a ready Pod", given: [web, ready("web-1"), slice("web-1:ready")] },
     {
       name: "no selector: its endpoints are written by hand",
-      given: [yaml`{ apiVersion: v1, kind: Service, metadata: { name: web, namespace: shop }, spec: { ports: [{ port: 80 }] } }`, but(slice("x:ready"), `
+      given: [
+        yaml`{ apiVersion: v1, kind: Service, metadata: { name: web, namespace: shop }, spec: { ports: [{ port: 80 }] } }`,
+        but(
+          slice("x:ready"),
+          `
         metadata: { labels: { endpointslice.kubernetes.io/managed-by: somebody } }
         endpoints: [{ addresses: [192.0.2.4] }]
-      `)],
+      `,
+        ),
+      ],
     },
     {
       name: "ExternalName",
-      given: [yaml`
+      given: [
+        yaml`
         { apiVersion: v1, kind: Service, metadata: { name: db, namespace: shop }, spec: { type: ExternalName, externalName: db.example.com } }
-      `],
+      `,
+      ],
     },
     {
       name: "endpoints for a selector that matches nothing, written by somebody else",
-      given: [web, slice("elsewhere:ready")].map((given, index) =>
-        index === 0 ? given : but(given as readonly Manifest[], "metadata: { labels: { endpointslice.kubernetes.io/managed-by: mesh } }"),
-      ),
+      given: [
+        web,
+        but(slice("elsewhere:ready"), "metadata: { labels: { endpointslice.kubernetes.io/managed-by: mesh } }"),
+      ],
     },
     { name: "created seconds ago", given: [but(web, `metadata: { creationTimestamp: "${ago("20s")}" }`)] },
     {
       name: "being deleted",
-      given: [but(web, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [service.kubernetes.io/load-balancer-cleanup] }`)],
+      given: [
+        but(
+          web,
+          `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [service.kubernetes.io/load-balancer-cleanup] }`,
+        ),
+      ],
       notLive: "a server does not take a deletion time",
     },
     { name: "Pods could not be read", given: [web], unread: ["Pod"] },
@@ -450,13 +473,21 @@ export default cases(service, {
     { name: "Deployments could not be read: it may be at zero on purpose", given: [web], unread: ["Deployment"] },
     {
       name: "a restart of the only Pod: the new one is young",
-      given: [web, pod("web-1", "app: web", `metadata: { creationTimestamp: "${ago("15s")}" }`), slice("web-1:waiting")],
+      given: [
+        web,
+        pod("web-1", "app: web", `metadata: { creationTimestamp: "${ago("15s")}" }`),
+        slice("web-1:waiting"),
+      ],
     },
     {
       name: "not ready for seconds",
       given: [
         web,
-        pod("web-1", "app: web", `status: { conditions: [{ type: Ready, status: "False", lastTransitionTime: "${ago("20s")}" }] }`),
+        pod(
+          "web-1",
+          "app: web",
+          `status: { conditions: [{ type: Ready, status: "False", lastTransitionTime: "${ago("20s")}" }] }`,
+        ),
         slice("web-1:waiting"),
       ],
     },
@@ -495,7 +526,11 @@ export default cases(service, {
     },
     {
       name: "publishNotReadyAddresses",
-      given: [but(web, "spec: { clusterIP: None, publishNotReadyAddresses: true }"), pod("web-1"), slice("web-1:ready")],
+      given: [
+        but(web, "spec: { clusterIP: None, publishNotReadyAddresses: true }"),
+        pod("web-1"),
+        slice("web-1:ready"),
+      ],
     },
     {
       name: "an absent `ready` counts as ready",
@@ -507,7 +542,10 @@ export default cases(service, {
         web,
         ready("web-1"),
         slice("web-1:ready"),
-        but(slice(), 'metadata: { name: web-v6 }\naddressType: IPv6\nendpoints: [{ addresses: ["fd00::1"], targetRef: { kind: Pod, namespace: shop, name: web-1 } }]'),
+        but(
+          slice(),
+          'metadata: { name: web-v6 }\naddressType: IPv6\nendpoints: [{ addresses: ["fd00::1"], targetRef: { kind: Pod, namespace: shop, name: web-1 } }]',
+        ),
       ],
     },
     {
@@ -531,9 +569,13 @@ export default cases(service, {
       name: "the port name is declared by a sidecar",
       given: [
         named,
-        ready("web-1", "app: web", `
+        ready(
+          "web-1",
+          "app: web",
+          `
           spec: { initContainers: [{ name: proxy, image: envoy, restartPolicy: Always, ports: [{ name: http, containerPort: 8080 }] }] }
-        `),
+        `,
+        ),
         slice("web-1:ready"),
       ],
     },
@@ -546,7 +588,10 @@ export default cases(service, {
         slice("web-1:ready"),
       ],
     },
-    { name: "no port is declared at all: a number is fine", given: [but(web, "spec: { ports: [{ port: 80, targetPort: 9000 }] }"), ready("web-1"), slice("web-1:ready")] },
+    {
+      name: "no port is declared at all: a number is fine",
+      given: [but(web, "spec: { ports: [{ port: 80, targetPort: 9000 }] }"), ready("web-1"), slice("web-1:ready")],
+    },
     {
       name: "the Pod of an endpoint went while the lists were read",
       given: [
@@ -567,16 +612,24 @@ export default cases(service, {
     },
     {
       name: "a headless Service whose operator has not written its endpoints yet",
-      given: [yaml`
+      given: [
+        yaml`
         apiVersion: v1
         kind: Service
         metadata: { name: db, namespace: shop, creationTimestamp: "${ago("5m")}" }
         spec: { clusterIP: None, ports: [{ port: 5432 }] }
-      `],
+      `,
+      ],
     },
     {
       name: "a load balancer that is being made",
-      given: [but(loadBalancer, `metadata: { creationTimestamp: "${ago("3m")}" }`), served, otherSlice, ready("web-1"), slice("web-1:ready")],
+      given: [
+        but(loadBalancer, `metadata: { creationTimestamp: "${ago("3m")}" }`),
+        served,
+        otherSlice,
+        ready("web-1"),
+        slice("web-1:ready"),
+      ],
     },
     {
       name: "the type was changed a moment ago, and the controller is at work",
@@ -592,7 +645,10 @@ export default cases(service, {
     {
       name: "traffic stays on the node, and every node that counts has an endpoint",
       given: [
-        but(loadBalancer, "spec: { externalTrafficPolicy: Local }\nstatus: { loadBalancer: { ingress: [{ ip: 203.0.113.7 }] } }"),
+        but(
+          loadBalancer,
+          "spec: { externalTrafficPolicy: Local }\nstatus: { loadBalancer: { ingress: [{ ip: 203.0.113.7 }] } }",
+        ),
         ready("web-1"),
         slice("web-1:ready"),
         node("node-1"),

@@ -77,7 +77,8 @@ const failure = (detail: string, seen = "1m"): readonly Manifest[] => yaml`
 
 /** The table for one of the two kinds: what is said does not depend on which it is. */
 function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration", other: string): CaseTable {
-  const analyzer = kind === "ValidatingWebhookConfiguration" ? validatingWebhookConfiguration : mutatingWebhookConfiguration;
+  const analyzer =
+    kind === "ValidatingWebhookConfiguration" ? validatingWebhookConfiguration : mutatingWebhookConfiguration;
   /** One webhook, with `extra` fields in the place of its own. */
   const entry = (name: string, extra = ""): string =>
     JSON.stringify({
@@ -160,15 +161,23 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
         given: [
           guard,
           service,
-          but(workload(0), "metadata: { namespace: guard-system }\nspec: { replicas: 0, selector: { matchLabels: { app: guard } }, template: { metadata: { labels: { app: guard } } } }"),
+          but(
+            workload(0),
+            "metadata: { namespace: guard-system }\nspec: { replicas: 0, selector: { matchLabels: { app: guard } }, template: { metadata: { labels: { app: guard } } } }",
+          ),
         ],
-        expect: [{ rule: "webhook-no-endpoints", object, severity: "critical", because: "its workload is scaled to zero" }],
+        expect: [
+          { rule: "webhook-no-endpoints", object, severity: "critical", because: "its workload is scaled to zero" },
+        ],
       },
       {
         name: "the Service does not have the port",
         given: [
           configuration(
-            entry("guard.example.com", `clientConfig: { caBundle: "${valid}", service: { namespace: guard-system, name: guard, port: 8443 } }`),
+            entry(
+              "guard.example.com",
+              `clientConfig: { caBundle: "${valid}", service: { namespace: guard-system, name: guard, port: 8443 } }`,
+            ),
           ),
           ...healthy,
         ],
@@ -182,7 +191,9 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
           workload(0),
           failure("tls: failed to verify certificate: x509: certificate signed by unknown authority"),
         ],
-        expect: [{ rule: "webhook-call-failing", object, severity: "critical", because: "its certificate is not accepted" }],
+        expect: [
+          { rule: "webhook-call-failing", object, severity: "critical", because: "its certificate is not accepted" },
+        ],
       },
       {
         name: "calls to a URL time out",
@@ -216,7 +227,13 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
       },
       {
         name: "it can refuse its own only Pod",
-        given: [configuration(entry("guard.example.com", "namespaceSelector: {}")), service, slice, pod("guard-1", true), namespaces],
+        given: [
+          configuration(entry("guard.example.com", "namespaceSelector: {}")),
+          service,
+          slice,
+          pod("guard-1", true),
+          namespaces,
+        ],
         expect: [{ rule: "webhook-blocks-itself", object, severity: "risk" }],
       },
       {
@@ -229,8 +246,14 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
       { name: "all is there", given: [guard, ...healthy] },
       { name: "Services could not be read", given: [guard], unread: ["Service"] },
       { name: "slices could not be read", given: [guard, service], unread: ["EndpointSlice"] },
-      { name: "made seconds ago, before its Service", given: [but(guard, `metadata: { creationTimestamp: "${ago("20s")}" }`)] },
-      { name: "a URL", given: [configuration(entry("guard.example.com", "clientConfig: { url: https://guard.example.com/check }"))] },
+      {
+        name: "made seconds ago, before its Service",
+        given: [but(guard, `metadata: { creationTimestamp: "${ago("20s")}" }`)],
+      },
+      {
+        name: "a URL",
+        given: [configuration(entry("guard.example.com", "clientConfig: { url: https://guard.example.com/check }"))],
+      },
       { name: "no rules: it intercepts nothing", given: [configuration(entry("guard.example.com", "rules: []"))] },
       {
         name: "no namespace fits its selector",
@@ -248,7 +271,10 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
         name: "calls failed, and the workload has its Pods since",
         given: [guard, ...healthy, workload(2), failure("connect: connection refused")],
       },
-      { name: "calls failed two hours ago", given: [guard, ...healthy, workload(1), failure("connect: connection refused", "2h")] },
+      {
+        name: "calls failed two hours ago",
+        given: [guard, ...healthy, workload(1), failure("connect: connection refused", "2h")],
+      },
       {
         name: "calls fail of a webhook whose name two configurations hold",
         given: [

@@ -24,7 +24,14 @@ const input: SnapshotInput = {
   },
   reads: [
     { kind: "Pod", namespace: "shop", state: "complete" },
-    { kind: "Pod", namespace: "lab", state: "unread", reason: "forbidden", status: 403, next: "kubectl auth can-i list pods" },
+    {
+      kind: "Pod",
+      namespace: "lab",
+      state: "unread",
+      reason: "forbidden",
+      status: 403,
+      next: "kubectl auth can-i list pods",
+    },
     { kind: "Node", state: "complete" },
     { kind: "ConfigMap", namespace: "shop", state: "partial", reason: "cut" },
     { kind: "HorizontalPodAutoscaler", state: "absent" },
@@ -60,7 +67,12 @@ describe("saveSnapshot", () => {
     await saveSnapshot(again, second, options);
     expect(await readFile(second)).toEqual(await readFile(file));
     expect(source.info).toEqual(input.cluster);
-    expect(await source.log({ namespace: "shop", pod: "web-1", container: "app", previous: true, tailLines: 1 }, AbortSignal.abort())).toEqual(["two\u0000"]);
+    expect(
+      await source.log(
+        { namespace: "shop", pod: "web-1", container: "app", previous: true, tailLines: 1 },
+        AbortSignal.abort(),
+      ),
+    ).toEqual(["two\u0000"]);
   });
 
   it("says of a kind that was not read when it was taken that it is unread", async () => {
@@ -82,11 +94,21 @@ describe("saveSnapshot", () => {
 
   it("is for its owner only, and holds no address of the server", async () => {
     const file = join(folder, "mode.tar.gz");
-    await saveSnapshot({ ...input, cluster: { name: "prod", source: "live", server: "https://prod.example:6443" } }, file, options);
+    await saveSnapshot(
+      { ...input, cluster: { name: "prod", source: "live", server: "https://prod.example:6443" } },
+      file,
+      options,
+    );
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(gunzipSync(await readFile(file)).toString("latin1")).not.toContain("prod.example");
     const names = (await unpackTar(gunzipSync(await readFile(file)))).map(({ header }) => header.name);
-    expect(names).toEqual(["k8sgpt-snapshot.json", "objects/Pod.ndjson", "objects/Node.ndjson", "objects/ConfigMap.ndjson", "logs.ndjson"]);
+    expect(names).toEqual([
+      "k8sgpt-snapshot.json",
+      "objects/Pod.ndjson",
+      "objects/Node.ndjson",
+      "objects/ConfigMap.ndjson",
+      "logs.ndjson",
+    ]);
   });
 
   it("saves any dump again with the same meaning", async () => {
@@ -104,7 +126,9 @@ describe("saveSnapshot", () => {
     const path = join(folder, "unpacked");
     await writeTree(
       path,
-      Object.fromEntries((await unpackTar(gunzipSync(await readFile(file)))).map(({ header, data = "" }) => [header.name, data])),
+      Object.fromEntries(
+        (await unpackTar(gunzipSync(await readFile(file)))).map(({ header, data = "" }) => [header.name, data]),
+      ),
     );
     expect((await readAll(await openSaved(path, { now: 0 }))).objects).toEqual(input.objects);
   });
@@ -112,7 +136,18 @@ describe("saveSnapshot", () => {
   it("knows when it was cut: what is not there is not taken for absent", async () => {
     const file = join(folder, "cut.tar.gz");
     const pods = Array.from({ length: 50 }, (_, at) => pod({ name: `p${at}` }));
-    await saveSnapshot({ ...input, objects: { Pod: pods, Node: [{ metadata: { name: "n" } }] }, reads: [{ kind: "Pod", state: "complete" }, { kind: "Node", state: "complete" }] }, file, options);
+    await saveSnapshot(
+      {
+        ...input,
+        objects: { Pod: pods, Node: [{ metadata: { name: "n" } }] },
+        reads: [
+          { kind: "Pod", state: "complete" },
+          { kind: "Node", state: "complete" },
+        ],
+      },
+      file,
+      options,
+    );
     const tar = gunzipSync(await readFile(file));
     await writeFile(file, gzipSync(tar.subarray(0, 8192)));
     const read = await readAll(await openSaved(file, { now: 0 }));
@@ -123,12 +158,18 @@ describe("saveSnapshot", () => {
 
   it("of a newer format is not guessed at", async () => {
     const path = join(folder, "newer");
-    await writeTree(path, { "k8sgpt-snapshot.json": '{"format":"k8sgpt-snapshot","version":9,"k8sgptVersion":"8.0.0"}' });
-    await expect(openSaved(path, { now: 0 })).rejects.toThrow(/format 9, made by k8sgpt 8\.0\.0; this k8sgpt reads format 1/);
+    await writeTree(path, {
+      "k8sgpt-snapshot.json": '{"format":"k8sgpt-snapshot","version":9,"k8sgptVersion":"8.0.0"}',
+    });
+    await expect(openSaved(path, { now: 0 })).rejects.toThrow(
+      /format 9, made by k8sgpt 8\.0\.0; this k8sgpt reads format 1/,
+    );
   });
 
   it("says why it cannot be written, and leaves nothing behind", async () => {
-    const missing = await saveSnapshot(input, join(folder, "no/such/a.tar.gz"), options).catch((error: unknown) => error);
+    const missing = await saveSnapshot(input, join(folder, "no/such/a.tar.gz"), options).catch(
+      (error: unknown) => error,
+    );
     expect(missing).toBeInstanceOf(Fault);
     expect((missing as Fault).message).toMatch(/its folder does not exist$/);
     expect((missing as Fault).next).toContain("-o FILE.tar.gz");

@@ -131,6 +131,17 @@ describe("what is known", () => {
   ] as const)("%s in %s: absence is proven: %s", (kind, namespace, expected) => {
     expect(snapshotOf([], reads).isComplete(kind, namespace)).toBe(expected);
   });
+  test("an excluded namespace was left out: nothing in it is proven missing", () => {
+    const snapshot = createSnapshot({
+      takenAt: 0,
+      cluster: { name: "t", source: "live" },
+      scope: { exclude: ["secret"] },
+      objects: {},
+      reads: [{ kind: "Pod", state: "complete" }, { kind: "Node", state: "complete" }],
+    });
+    expect([snapshot.isComplete("Pod", "shop"), snapshot.isComplete("Pod", "secret"), snapshot.isComplete("Pod")]).toEqual([true, false, false]);
+    expect(snapshot.isComplete("Node")).toBe(true);
+  });
   test("a kind that the server does not serve", () => {
     expect(snapshotOf([], reads).isServed("Ingress")).toBe(false);
     expect(snapshotOf([], reads).isServed("Pod")).toBe(true);

@@ -32,7 +32,7 @@ export const createBlockedRules = {
   "create-blocked-quota": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create what it wants: a ResourceQuota is used up",
+    message: "A ResourceQuota is used up, and the controller can create no more",
     why,
     fix: "Raise the quota, lower the requests, or remove what uses it up",
     source: "concepts/policy/resource-quotas/",
@@ -42,7 +42,7 @@ export const createBlockedRules = {
   "create-blocked-quota-needs-requests": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create Pods: a ResourceQuota asks for requests or limits that the Pods do not name",
+    message: "A ResourceQuota counts requests or limits that the Pods do not name, so none can be created",
     why,
     fix: "Set the requests and limits that the quota counts in every container, or give the namespace a LimitRange with defaults",
     source: "concepts/policy/resource-quotas/",
@@ -52,7 +52,7 @@ export const createBlockedRules = {
   "create-blocked-limitrange": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create Pods: their requests or limits are outside the bounds of a LimitRange",
+    message: "Requests or limits of the Pods are outside the bounds of a LimitRange, so none can be created",
     why,
     fix: "Bring requests and limits within the bounds, or change the LimitRange",
     source: "concepts/policy/limit-range/",
@@ -62,7 +62,7 @@ export const createBlockedRules = {
   "create-blocked-podsecurity": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create Pods: the Pod Security Standard of the namespace forbids them",
+    message: "The Pod Security Standard of the namespace forbids the Pods, so none can be created",
     why,
     fix: "Set the fields that the message names in the template, or label the namespace with the level that the workload needs",
     source: "concepts/security/pod-security-admission/",
@@ -72,7 +72,7 @@ export const createBlockedRules = {
   "create-blocked-webhook-down": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create what it wants: an admission webhook that must answer does not",
+    message: "An admission webhook that must answer does not, so the controller can create nothing",
     why,
     fix: "Bring the workload behind the webhook back, or remove the webhook configuration if nothing serves it any more",
     source: "reference/access-authn-authz/extensible-admission-controllers/",
@@ -82,7 +82,7 @@ export const createBlockedRules = {
   "create-blocked-webhook-denied": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create what it wants: an admission webhook denies it",
+    message: "An admission webhook denies what the controller wants to create",
     why,
     fix: "Change the template as the message of the webhook asks",
     source: "reference/access-authn-authz/extensible-admission-controllers/",
@@ -92,7 +92,7 @@ export const createBlockedRules = {
   "create-blocked-policy": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create what it wants: a ValidatingAdmissionPolicy denies it",
+    message: "A ValidatingAdmissionPolicy denies what the controller wants to create",
     why,
     fix: "Change the template as the message of the policy asks",
     source: "reference/access-authn-authz/validating-admission-policy/",
@@ -102,7 +102,7 @@ export const createBlockedRules = {
   "create-blocked-serviceaccount": {
     severity: ["critical", "warning"],
     depth: 4,
-    message: "The controller cannot create Pods: their ServiceAccount does not exist",
+    message: "The ServiceAccount of the Pods does not exist, so none can be created",
     why,
     fix: "Create the ServiceAccount, or correct spec.serviceAccountName in the template",
     source: "concepts/security/service-accounts/",
@@ -112,7 +112,7 @@ export const createBlockedRules = {
   "create-blocked-priorityclass": {
     severity: ["critical", "warning"],
     depth: 4,
-    message: "The controller cannot create Pods: their PriorityClass does not exist",
+    message: "The PriorityClass of the Pods does not exist, so none can be created",
     why,
     fix: "Create the PriorityClass, or correct spec.priorityClassName in the template",
     source: "concepts/scheduling-eviction/pod-priority-preemption/",
@@ -122,7 +122,7 @@ export const createBlockedRules = {
   "create-blocked-runtimeclass": {
     severity: ["critical", "warning"],
     depth: 4,
-    message: "The controller cannot create Pods: their RuntimeClass does not exist",
+    message: "The RuntimeClass of the Pods does not exist, so none can be created",
     why,
     fix: "Create the RuntimeClass, or correct spec.runtimeClassName in the template",
     source: "concepts/containers/runtime-class/",
@@ -132,7 +132,7 @@ export const createBlockedRules = {
   "create-blocked-rights": {
     severity: ["critical", "warning"],
     depth: 3,
-    message: "The controller cannot create what it wants: its account has no right to",
+    message: "The controller has no right to create what it wants",
     why,
     fix: "Give the account of the controller back its role: the system:controller roles are restored when the API server restarts",
     source: "reference/access-authn-authz/rbac/",
@@ -142,7 +142,7 @@ export const createBlockedRules = {
   "create-blocked-invalid": {
     severity: ["critical", "warning"],
     depth: 5,
-    message: "The controller cannot create what it wants: the API server finds the template not valid",
+    message: "The API server finds the template not valid, so nothing can be created from it",
     why,
     fix: "Correct the field that the message names in the template",
     source: "concepts/workloads/pods/",
@@ -152,7 +152,7 @@ export const createBlockedRules = {
   "create-blocked-other": {
     severity: ["critical", "warning"],
     depth: 7,
-    message: "The controller cannot create what it wants: the API server refuses it",
+    message: "The API server refuses what the controller wants to create",
     why,
     fix: "Mend what the message of the API server names",
     source: "concepts/workloads/controllers/",
@@ -301,7 +301,10 @@ function particularsOf(snapshot: Snapshot, { namespace }: ObjectRef, refusal: Cr
     case "webhook-down":
       return { because: webhookFailureInWords(refusal.detail), cause: configurationOf(snapshot, refusal.webhook) };
     case "policy":
-      return { cause: namedRef("ValidatingAdmissionPolicy", undefined, refusal.policy), params: { policy: refusal.policy } };
+      return {
+        cause: namedRef("ValidatingAdmissionPolicy", undefined, refusal.policy),
+        params: { policy: refusal.policy },
+      };
     case "serviceaccount":
       return missingNamed(namedRef("ServiceAccount", namespace, refusal.account));
     case "priorityclass":
@@ -314,8 +317,9 @@ function particularsOf(snapshot: Snapshot, { namespace }: ObjectRef, refusal: Cr
     case "rights":
     case "terminating":
     case "other":
-      return {};
+      break;
   }
+  return {};
 }
 
 const boundsInWords: Readonly<Record<"minimum" | "maximum" | "ratio", string>> = {

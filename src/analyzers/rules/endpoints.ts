@@ -239,7 +239,7 @@ export function whyNotReady(pod: KubeObject<"Pod">): Evidence {
   if (ready !== undefined) {
     return ready.status === "True"
       ? field(ref, "status.conditions[Ready].status", ready.status)
-      : field(ref, "status.conditions[Ready].reason", ready.reason ?? ready.message);
+      : field(ref, "status.conditions[Ready].reason", ready.reason ?? ready.message ?? ready.status);
   }
   return field(ref, "status.phase", status?.phase);
 }

@@ -28,14 +28,21 @@ const controllers: Readonly<Record<string, ControllerFacts>> = {
   "haproxy-ingress.github.io/controller": { ...usual, image: /haproxy-ingress/ },
   "haproxy.org/ingress-controller": { ...usual, image: /haproxytech\/kubernetes-ingress/ },
   "ingress-controllers.konghq.com/kong": { ...usual, image: /kong\/kubernetes-ingress-controller|kong/ },
-  "ingress.k8s.aws/alb": { image: /aws-load-balancer-controller/, hasDefaultCertificate: true, isPerIngress: true, ignoresSecrets: true },
+  "ingress.k8s.aws/alb": {
+    image: /aws-load-balancer-controller/,
+    hasDefaultCertificate: true,
+    isPerIngress: true,
+    ignoresSecrets: true,
+  },
   "k8s.io/ingress-gce": { hasDefaultCertificate: false, isPerIngress: true, ignoresSecrets: false },
   "azure/application-gateway": { hasDefaultCertificate: false, isPerIngress: false, ignoresSecrets: false },
 };
 
 /** What is known of the controller that a class names; undefined for one that is not known. */
 export function controllerFacts(controller: string | undefined): ControllerFacts | undefined {
-  return controller === undefined ? undefined : (controllers[controller] ?? controllers[controller.replace(/\/[^/]*$/, "")]);
+  return controller === undefined
+    ? undefined
+    : (controllers[controller] ?? controllers[controller.replace(/\/[^/]*$/, "")]);
 }
 
 /** Classes that a provider serves without an IngressClass object (cloud.google.com/kubernetes-engine/docs/concepts/ingress). */
@@ -62,7 +69,8 @@ export function controllerPods(snapshot: Snapshot, controller: string): readonly
   const image = controllerFacts(controller)?.image;
   const found = containersByPod(snapshot).filter(
     ({ images, words }) =>
-      (image !== undefined && images.some((name) => image.test(name))) || words.some((word) => word.includes(controller)),
+      (image !== undefined && images.some((name) => image.test(name))) ||
+      words.some((word) => word.includes(controller)),
   );
   if (found.length === 0 && image === undefined) return undefined;
   return found.map(({ pod }) => pod);

@@ -23,7 +23,8 @@ export function hasSucceeded(job: Job): boolean {
 
 /** When the Job ended, well or not; undefined while it has not. */
 export function endOf(job: Job): number | undefined {
-  if (hasSucceeded(job)) return parseTime(job.status?.completionTime) ?? parseTime(conditionOf(job, "Complete")?.lastTransitionTime);
+  if (hasSucceeded(job))
+    return parseTime(job.status?.completionTime) ?? parseTime(conditionOf(job, "Complete")?.lastTransitionTime);
   return parseTime(failureOf(job)?.lastTransitionTime);
 }
 

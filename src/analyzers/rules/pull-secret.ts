@@ -17,7 +17,10 @@ export const pullSecretRules = {
     why: "A node that has not pulled the image yet may be refused by the registry",
     fix: "Create the Secret in the namespace, or correct the name in imagePullSecrets of the template or the ServiceAccount",
     source: "tasks/configure-pod-container/pull-image-private-registry/",
-    commands: ["kubectl -n {namespace} get secret {secret}", "kubectl -n {namespace} get serviceaccount {account} -o yaml"],
+    commands: [
+      "kubectl -n {namespace} get secret {secret}",
+      "kubectl -n {namespace} get serviceaccount {account} -o yaml",
+    ],
     silent: [
       "Secrets could not be listed",
       "The workload is younger than 60 seconds, or is being deleted",
@@ -33,11 +36,11 @@ export const pullSecretUses: readonly KindName[] = ["Secret", "ServiceAccount"];
 export function* missingPullSecrets(
   snapshot: Snapshot,
   kind: Templated["kind"],
-  isOver: (object: Templated["object"]) => boolean = () => false,
+  isOver: (workload: ObjectRef) => boolean = () => false,
 ): Iterable<Observation<"image-pull-secret-missing">> {
   for (const { object, ref, spec, path, wanted } of templatedOfKind(snapshot, kind)) {
     const { namespace } = ref;
-    if (namespace === undefined || spec === undefined || isOver(object) || isGoingAway(snapshot, object)) continue;
+    if (namespace === undefined || spec === undefined || isOver(ref) || isGoingAway(snapshot, object)) continue;
     if (!hasSettled(snapshot, object, graceMs.pod) || !snapshot.isComplete("Secret", namespace)) continue;
     const account = spec.serviceAccountName ?? "default";
     const seen = new Set<string>();

@@ -344,13 +344,18 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
 export function similarNames(snapshot: Snapshot, wanted: ObjectRef): readonly Evidence[] {
   if (!isKindName(wanted.kind) || snapshot.find(wanted) !== undefined) return [];
   const objects = wanted.namespace === undefined ? snapshot.list(wanted.kind) : snapshot.inNamespace(wanted.kind, wanted.namespace);
-  const allowed = Math.max(1, Math.floor(wanted.name.length / 4));
   const near = objects
     .slice(0, 500)
     .map(({ metadata }) => metadata?.name ?? "")
-    .filter((name) => name !== "" && (name.includes(wanted.name) || wanted.name.includes(name) || distance(name, wanted.name, allowed) <= allowed))
+    .filter((name) => isNear(name, wanted.name))
     .slice(0, 3);
   return near.length === 0 ? [] : [fact(wanted, "similar names", near)];
+}
+
+function isNear(name: string, wanted: string): boolean {
+  if (name.length >= 4 && wanted.length >= 4 && (name.includes(wanted) || wanted.includes(name))) return true;
+  const allowed = Math.max(1, Math.floor(wanted.length / 4));
+  return distance(name, wanted, allowed) <= allowed;
 }
 
 /** Edits between two names, or more than `most` when they are further apart (Levenshtein). */

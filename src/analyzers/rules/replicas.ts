@@ -12,9 +12,9 @@ import {
   isStatusStale,
   specChangedAt,
 } from "../../kube/guards.ts";
-import { isKindName, type KubeObject } from "../../kube/kinds.ts";
+import type { KubeObject } from "../../kube/kinds.ts";
 import { compareText, keyOf, type ObjectRef, refOf } from "../../kube/object-ref.ts";
-import { podsMatching, podsOwnedBy, topOwnerOf } from "../../kube/relations.ts";
+import { isOfKind, podsMatching, podsOwnedBy, topOwnerOf } from "../../kube/relations.ts";
 import { formatSelector, selectorMatches } from "../../kube/selectors.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../../kube/time.ts";
@@ -28,7 +28,10 @@ export const replicaRules = {
     why: "The next loss is an outage, or it is one already",
     fix: "Look at why the Pods named here are not ready",
     source: "concepts/workloads/controllers/",
-    commands: ["kubectl -n {namespace} get pods -l {selector} -o wide", "kubectl -n {namespace} describe {kind} {name}"],
+    commands: [
+      "kubectl -n {namespace} get pods -l {selector} -o wide",
+      "kubectl -n {namespace} describe {kind} {name}",
+    ],
     silent: [
       "Scaled to zero, or more Pods are ready than wanted",
       "The Pods have been unready for less than 2 minutes",
@@ -77,7 +80,10 @@ export const overlapRules = {
     why: "Two controllers can take each other's Pods for their own, and autoscalers and disruption budgets count them twice",
     fix: "Give each workload a label of its own, in its selector and in its template",
     source: "concepts/workloads/controllers/deployment/",
-    commands: ["kubectl -n {namespace} get pods -l {selector} -o wide", "kubectl -n {namespace} get deploy,rs,sts -o wide"],
+    commands: [
+      "kubectl -n {namespace} get pods -l {selector} -o wide",
+      "kubectl -n {namespace} get deploy,rs,sts -o wide",
+    ],
     silent: ["Old and new ReplicaSets of one Deployment", "Pods that have ended or are being deleted"],
   },
 } as const satisfies Readonly<Record<string, Rule>>;
@@ -255,12 +261,9 @@ export function selectorOverlap(
   };
 }
 
-const overlapping: readonly string[] = ["Deployment", "ReplicaSet", "StatefulSet"];
-
 function selects(snapshot: Snapshot, workload: ObjectRef, pod: KubeObject<"Pod">): boolean {
-  if (!overlapping.includes(workload.kind) || !isKindName(workload.kind) || workload.uid === undefined) return false;
-  const located = snapshot.byUid(workload.uid);
-  // The kind was checked above; the three of them keep their selector in the same place.
-  const { spec } = (located?.object ?? {}) as KubeObject<"Deployment">;
-  return selectorMatches(spec?.selector, pod.metadata?.labels);
+  const located = workload.uid === undefined ? undefined : snapshot.byUid(workload.uid);
+  const isOverlapping =
+    isOfKind(located, "Deployment") || isOfKind(located, "ReplicaSet") || isOfKind(located, "StatefulSet");
+  return isOverlapping && selectorMatches(located.object.spec?.selector, pod.metadata?.labels);
 }

@@ -107,6 +107,17 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
         throw faultOf(`Cannot get Namespace "${name}" of context "${context}"`, error);
       }
     },
+    async openapi(groupVersion, signal) {
+      const root = groupVersion.includes("/") ? "apis" : "api";
+      try {
+        return await door.get(`/openapi/v3/${root}/${groupVersion}`, "application/json", signal, async ({ body }) =>
+          parseObject(await textOf(body)),
+        );
+      } catch (error) {
+        if (!(error instanceof RequestFailure)) throw error;
+        throw faultOf(`Cannot read the description of ${groupVersion} of context "${context}"`, error);
+      }
+    },
     close: () => door.close(),
   };
 }

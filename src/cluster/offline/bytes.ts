@@ -29,6 +29,11 @@ export interface Budget {
   files: number;
 }
 
+/** The code of an error of the operating system: `ENOENT`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
 /** A size as a person writes it: `512 MiB`. */
 export function formatBytes(bytes: number): string {
   return bytes >= mebibyte ? `${Math.round(bytes / mebibyte)} MiB` : `${bytes} bytes`;
@@ -64,24 +69,22 @@ export function countFile(budget: Budget): void {
 export async function* gunzip(chunks: Chunks, onCut: (reason: string) => void): AsyncGenerator<Uint8Array> {
   const stream = createGunzip({ chunkSize: 256 * 1024 });
   const ready: Uint8Array[] = [];
-  let failure: Error | undefined;
+  const failures: Error[] = [];
   stream.on("data", (chunk: Uint8Array) => ready.push(chunk));
-  stream.on("error", (error) => {
-    failure = error;
-  });
+  stream.on("error", (error) => failures.push(error));
   try {
     for await (const chunk of chunks) {
       // Small steps: a bomb unpacks a thousandfold, and each step's output is counted before the next.
-      for (let at = 0; at < chunk.byteLength && failure === undefined; at += 16_384) {
+      for (let at = 0; at < chunk.byteLength && failures.length === 0; at += 16_384) {
         const step = chunk.subarray(at, at + 16_384);
         await new Promise<void>((resolve) => {
           stream.write(step, () => resolve());
         });
         yield* ready.splice(0);
       }
-      if (failure !== undefined) break;
+      if (failures.length > 0) break;
     }
-    if (failure === undefined) {
+    if (failures.length === 0) {
       await new Promise<void>((resolve) => {
         stream.once("error", () => resolve());
         stream.once("end", () => resolve());
@@ -89,7 +92,7 @@ export async function* gunzip(chunks: Chunks, onCut: (reason: string) => void): 
       });
     }
     yield* ready.splice(0);
-    if (failure !== undefined) onCut(failure.message);
+    for (const { message } of failures.slice(0, 1)) onCut(message);
   } finally {
     stream.destroy();
   }

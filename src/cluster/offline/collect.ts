@@ -8,7 +8,7 @@ import { keepObject } from "../../kube/keep.ts";
 import { isKindName, type KindName, kindDefinition, type KubeObject } from "../../kube/kinds.ts";
 import type { SourceNote } from "../../kube/snapshot.ts";
 import { parseTime } from "../../kube/time.ts";
-import { type Budget, type Chunks, contentOf, formatBytes, peek, whole } from "./bytes.ts";
+import { type Budget, type Chunks, contentOf, errorCode, formatBytes, peek, whole } from "./bytes.ts";
 import { JsonError, readJson } from "./json-stream.ts";
 import { type Layout, layoutOf, type Place, placeOf } from "./layout.ts";
 import { endOfSection, readSections, type SavedLog, sectionReader, tailOf } from "./logs.ts";
@@ -156,7 +156,9 @@ async function readPlace(collection: Collection, file: SavedFile, place: Place |
       const text = await smallText(file);
       for (const match of text.matchAll(/^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?) ?([+-]\d{4}|Z)/gm)) {
         const [, day = "", time = "", zone = "Z"] = match;
-        const at = parseTime(`${day}T${time.slice(0, 12)}${zone === "Z" ? "Z" : `${zone.slice(0, 3)}:${zone.slice(3)}`}`);
+        const at = parseTime(
+          `${day}T${time.slice(0, 12)}${zone === "Z" ? "Z" : `${zone.slice(0, 3)}:${zone.slice(3)}`}`,
+        );
         if (at !== undefined) collection.captured = Math.max(collection.captured ?? 0, at);
       }
       return;
@@ -225,7 +227,8 @@ async function readObjects(collection: Collection, file: SavedFile, place: Place
   } else {
     // Half of a YAML document may look like a whole one.
     if (file.isCut?.() === true) throw new Error(cutShort);
-    const { buffer: bytes } = buffer === undefined ? await whole(chunks, collection.budget.limits.valueBytes) : { buffer };
+    const { buffer: bytes } =
+      buffer === undefined ? await whole(chunks, collection.budget.limits.valueBytes) : { buffer };
     broken =
       bytes === undefined
         ? `it is larger than ${formatBytes(collection.budget.limits.valueBytes)}, too large for YAML; save it as JSON`
@@ -239,7 +242,8 @@ async function readObjects(collection: Collection, file: SavedFile, place: Place
   const seen = { lists: wasCut ? lists.map((list) => ({ ...list, cut: list.cut ?? cutShort })) : lists, lone };
   collection.files.push({ path: file.path, place, ...seen, ...(broken !== undefined && { broken }) });
   if (broken !== undefined) note(collection, file.path, broken);
-  for (const list of seen.lists) if (list.cut !== undefined && broken === undefined) note(collection, file.path, list.cut);
+  for (const list of seen.lists)
+    if (list.cut !== undefined && broken === undefined) note(collection, file.path, list.cut);
 }
 
 async function jsonFile(
@@ -268,7 +272,11 @@ async function jsonFile(
   }
 }
 
-function utf16File(collection: Collection, bytes: Buffer, reader: ObjectReader): Promise<string | undefined> | string | undefined {
+function utf16File(
+  collection: Collection,
+  bytes: Buffer,
+  reader: ObjectReader,
+): Promise<string | undefined> | string | undefined {
   const text = new TextDecoder(bytes[0] === 0xff ? "utf-16le" : "utf-16be").decode(bytes);
   if (!/^\s*[{[]/.test(text)) return yamlText(collection, text, reader);
   const buffer = Buffer.from(text);
@@ -376,7 +384,11 @@ function objectReader(collection: Collection, place: Place | undefined): ObjectR
     const empty = itemKindOf(value) ?? placeKind;
     const kinds = open?.kinds ?? new Map<KindName, Set<string>>();
     if (empty !== undefined && isKindName(empty) && !kinds.has(empty)) kinds.set(empty, new Set());
-    const why = cut ? "the file ends in the middle of the list" : more ? "the list is one page of a longer one" : undefined;
+    const why = cut
+      ? "the file ends in the middle of the list"
+      : more
+        ? "the list is one page of a longer one"
+        : undefined;
     lists.push({ listKind, kinds, ...(why !== undefined && { cut: why }) });
     open = undefined;
   };
@@ -390,7 +402,9 @@ function isListKind(kind: unknown): boolean {
 /** `Pod` for a `PodList`; undefined for a `List` of anything. */
 function itemKindOf(list: unknown): string | undefined {
   const kind = isRecord(list) ? list["kind"] : undefined;
-  return typeof kind === "string" && kind.endsWith("List") && kind !== "List" ? kind.slice(0, -"List".length) : undefined;
+  return typeof kind === "string" && kind.endsWith("List") && kind !== "List"
+    ? kind.slice(0, -"List".length)
+    : undefined;
 }
 
 /** API groups whose objects of some kinds are the same as in the group where they live now. */
@@ -409,7 +423,7 @@ function addObject(
   const group = typeof apiVersion !== "string" ? undefined : apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
   const source = kind === "Event" && group === "events.k8s.io" ? coreEvent(raw) : raw;
   // The beta forms of Ingress name their backends in other fields.
-  const former = kind === "Ingress" && typeof apiVersion === "string" && /\/v1beta1$/.test(apiVersion);
+  const former = kind === "Ingress" && typeof apiVersion === "string" && apiVersion.endsWith("/v1beta1");
   if (!isKindName(kind) || former || (source === raw && !isGroupOf(kind, group))) {
     const name = typeof apiVersion === "string" && apiVersion !== "v1" ? `${kind} (${apiVersion})` : kind;
     collection.unknown.set(name, (collection.unknown.get(name) ?? 0) + 1);
@@ -457,20 +471,17 @@ function coreEvent(raw: Record<string, unknown>): Record<string, unknown> {
 
 /** Looks for the newest time at which the cluster wrote something: the dump is not older than that. */
 function noteTimes(collection: Collection, object: KubeObject): void {
-  const { status, spec } = object as { status?: unknown; spec?: unknown };
-  const { creationTimestamp } = object.metadata ?? {};
+  const { status, spec, series }: { readonly [key: string]: unknown } = { ...object };
   const see = (text: unknown) => {
     if (typeof text !== "string") return;
     const time = parseTime(text);
     if (time !== undefined && time <= collection.latest && time > (collection.newest ?? 0)) collection.newest = time;
   };
-  see(creationTimestamp);
-  const open: unknown[] = [status];
+  see(object.metadata?.creationTimestamp);
+  const open: unknown[] = [status, series];
   if (isRecord(spec)) see(spec["renewTime"]);
   // Events have their times at the top.
   for (const [key, value] of Object.entries(object)) if (isTimeKey(key)) see(value);
-  const { series } = object as { series?: { lastObservedTime?: unknown } };
-  see(series?.lastObservedTime);
   while (open.length > 0) {
     const next = open.pop();
     if (typeof next !== "object" || next === null) continue;
@@ -509,7 +520,7 @@ export function note(collection: Collection, what: string, reason: string, next?
 
 /** Why a file cannot be read, in words. */
 export function unreadable(error: unknown): string {
-  const code = isRecord(error) || error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  const code = errorCode(error);
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   if (code === "ENOENT") return "it is gone";
   if (code === "EISDIR") return "it is a folder";

@@ -6,7 +6,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { createTarDecoder } from "modern-tar";
 import { Fault } from "../../fault.ts";
 import { compareText } from "../../kube/object-ref.ts";
-import { type Chunks, contentOf, counted, countFile, gunzip, peek } from "./bytes.ts";
+import { type Chunks, contentOf, counted, countFile, errorCode, gunzip, peek } from "./bytes.ts";
 import { addFile, type Collection, note, unreadable } from "./collect.ts";
 
 /** What may be given to `--from`, for messages. */
@@ -38,7 +38,12 @@ export async function readFolder(collection: Collection, folder: string, signal?
       if (entry.isDirectory()) await visit(disk);
       else if (entry.isFile() || (entry.isSymbolicLink() && (await isFileWithin(root, disk)))) {
         countFile(collection.budget);
-        await addFile(collection, { path, disk, chunks: counted(createReadStream(disk), collection.budget), named: false });
+        await addFile(collection, {
+          path,
+          disk,
+          chunks: counted(createReadStream(disk), collection.budget),
+          named: false,
+        });
       }
     }
   };
@@ -64,7 +69,9 @@ export async function readStream(collection: Collection, chunks: Chunks, name: s
     case "empty":
       throw new Fault(`${name} is empty`, { next: `Pass --from ${expected}` });
     case "zip":
-      throw new Fault(`${name} is a zip archive, which k8sgpt does not read`, { next: "Unpack it and pass --from the folder" });
+      throw new Fault(`${name} is a zip archive, which k8sgpt does not read`, {
+        next: "Unpack it and pass --from the folder",
+      });
     case "gzip": {
       if (packed > 1) throw new Fault(`${name} is packed more than twice`, { next: `Pass --from ${expected}` });
       const cut = (reason: string) => {
@@ -78,7 +85,9 @@ export async function readStream(collection: Collection, chunks: Chunks, name: s
       await readTar(collection, all, name);
       return;
     case "binary":
-      throw new Fault(`${name} is not a dump of a cluster: it is binary data of another kind`, { next: `Pass --from ${expected}` });
+      throw new Fault(`${name} is not a dump of a cluster: it is binary data of another kind`, {
+        next: `Pass --from ${expected}`,
+      });
     case "json":
     case "text":
     case "utf16":
@@ -107,7 +116,8 @@ async function readTar(collection: Collection, chunks: Chunks, name: string): Pr
     for await (const { header, body } of entries) {
       const path = safePath(header.name);
       if ((header.type ?? "file") !== "file" || path === undefined || hidden(path)) {
-        if (path === undefined) note(collection, header.name.slice(0, 200), "its path leads out of the archive: not read");
+        if (path === undefined)
+          note(collection, header.name.slice(0, 200), "its path leads out of the archive: not read");
         await body.cancel();
         continue;
       }
@@ -127,8 +137,8 @@ async function readTar(collection: Collection, chunks: Chunks, name: string): Pr
     }
   } catch (error) {
     if (error instanceof Fault) throw error;
-    const { cause } = error as { cause?: unknown };
-    if (cause instanceof Fault) throw cause;
+    // Streams of the web wrap what was thrown at their source.
+    if (error instanceof Error && error.cause instanceof Fault) throw error.cause;
     cut(`the archive is damaged (${unreadable(error)}); what comes before that was read`);
   }
   if (zeros < 1024) cut("the archive ends in the middle; what comes before that was read");
@@ -155,9 +165,12 @@ export async function statOrFault(path: string): Promise<"file" | "folder"> {
     const found = await stat(path);
     return found.isDirectory() ? "folder" : "file";
   } catch (error) {
-    const { code } = error as { code?: unknown };
+    const code = errorCode(error);
     if (code !== "ENOENT" && code !== "ENOTDIR") {
-      throw new Fault(`Cannot read ${path}: ${unreadable(error)}`, { cause: error, next: `Check the permissions: \`ls -ld ${path}\`` });
+      throw new Fault(`Cannot read ${path}: ${unreadable(error)}`, {
+        cause: error,
+        next: `Check the permissions: \`ls -ld ${path}\``,
+      });
     }
     const near = await nearestNames(path);
     throw new Fault(`${path} does not exist`, {
@@ -174,7 +187,9 @@ async function nearestNames(path: string): Promise<readonly string[]> {
   try {
     const scored = (await readdir(folder))
       .map((name) => ({ name, distance: distance(wanted, name.toLowerCase()) }))
-      .filter(({ name, distance }) => distance <= Math.max(2, wanted.length / 3) || name.toLowerCase().startsWith(wanted))
+      .filter(
+        ({ name, distance }) => distance <= Math.max(2, wanted.length / 3) || name.toLowerCase().startsWith(wanted),
+      )
       .sort((a, b) => a.distance - b.distance || compareText(a.name, b.name));
     return scored.slice(0, 3).map(({ name }) => (dirname(path) === "." ? name : join(dirname(path), name)));
   } catch {
@@ -185,10 +200,10 @@ async function nearestNames(path: string): Promise<readonly string[]> {
 /** How many letters must change to make `a` into `b`. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [i, letter] of [...a].entries()) {
+  for (let i = 0; i < a.length; i += 1) {
     const next = [i + 1];
     for (let j = 0; j < b.length; j += 1) {
-      const change = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
+      const change = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
       next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
     row = next;
@@ -203,14 +218,19 @@ export function notADump(collection: Collection, name: string): Fault {
   if (broken !== undefined) {
     const more = collection.notes.length > 1 ? `, and ${collection.notes.length - 1} more could not be read` : "";
     const what = broken.what === basename(name) || broken.what === name ? name : `${name}: ${broken.what}`;
-    return new Fault(`Nothing could be read from ${what}: ${broken.reason}${more}`, { next: broken.next ?? `Pass --from ${expected}` });
+    return new Fault(`Nothing could be read from ${what}: ${broken.reason}${more}`, {
+      next: broken.next ?? `Pass --from ${expected}`,
+    });
   }
   if (unknown.length > 0) {
     const count = [...collection.unknown.values()].reduce((sum, next) => sum + next, 0);
     const shown = unknown.slice(0, 5).join(", ") + (unknown.length > 5 ? " …" : "");
-    return new Fault(`${name} holds ${count === 1 ? "one object" : `${count} objects`}, none of a kind that k8sgpt reads: ${shown}`, {
-      next: "Save what the rules need: `kubectl get pods,deployments,services,events -A -o json`",
-    });
+    return new Fault(
+      `${name} holds ${count === 1 ? "one object" : `${count} objects`}, none of a kind that k8sgpt reads: ${shown}`,
+      {
+        next: "Save what the rules need: `kubectl get pods,deployments,services,events -A -o json`",
+      },
+    );
   }
   const listed = collection.files.some(({ lists }) => lists.length > 0);
   return new Fault(listed ? `${name} holds no objects: its lists are empty` : `${name} holds no Kubernetes objects`, {

@@ -83,7 +83,8 @@ export async function readJson(
           next: "Save the objects as a list: `kubectl get pods -A -o json`",
         });
       }
-      const target = used + chunk.byteLength > store.byteLength / 2 ? Buffer.allocUnsafe(2 * (used + chunk.byteLength)) : store;
+      const target =
+        used + chunk.byteLength > store.byteLength / 2 ? Buffer.allocUnsafe(2 * (used + chunk.byteLength)) : store;
       store.copy(target, 0, start, length);
       store = target;
       base += start;
@@ -97,18 +98,6 @@ export async function readJson(
     length += chunk.byteLength;
   };
 
-  const parse = (text: string, offset: number): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const inside = /position (\d+)/.exec(message)?.[1];
-      throw new JsonError(
-        message.replace(/ in JSON at position.*$/, "").replace(/, ".*$/, ""),
-        offset + (inside === undefined ? 0 : Number(inside)),
-      );
-    }
-  };
   const endItem = (end: number) => {
     if (itemStart < 0) return;
     handlers.item(parse(store.toString("utf8", itemStart, end), base + itemStart));
@@ -157,7 +146,15 @@ export async function readJson(
       }
       const byte = store[at];
       if (state === "outside") {
-        if (byte === 0x20 || byte === newline || byte === 0x0d || byte === 0x09 || byte === 0xef || byte === 0xbb || byte === 0xbf) {
+        if (
+          byte === 0x20 ||
+          byte === newline ||
+          byte === 0x0d ||
+          byte === 0x09 ||
+          byte === 0xef ||
+          byte === 0xbb ||
+          byte === 0xbf
+        ) {
           at += 1;
           start = at;
         } else if (byte === openBrace || byte === openBracket) {
@@ -220,7 +217,8 @@ export async function readJson(
           break;
         default:
           // White space between items is no item; everything else at this depth begins one.
-          if (state === "list" && depth === listDepth && itemStart < 0 && byte !== undefined && byte > 0x20) itemStart = at;
+          if (state === "list" && depth === listDepth && itemStart < 0 && byte !== undefined && byte > 0x20)
+            itemStart = at;
           at += 1;
       }
     }
@@ -261,5 +259,19 @@ function headOf(pieces: readonly string[]): unknown {
     return JSON.parse(text.endsWith("]") || text.endsWith("}") ? text : `${text}]}`);
   } catch {
     return {};
+  }
+}
+
+/** Parses a piece that starts `offset` bytes into the data. */
+function parse(text: string, offset: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const inside = /position (\d+)/.exec(message)?.[1];
+    throw new JsonError(
+      message.replace(/ in JSON at position.*$/, "").replace(/, ".*$/, ""),
+      offset + (inside === undefined ? 0 : Number(inside)),
+    );
   }
 }

@@ -99,7 +99,9 @@ function mustGatherPlace(path: string): Place | undefined {
     const kind = kindOf(wide[1], wide[2]);
     // Namespaces are gathered where something points at them, the other kinds as a whole.
     const folder = wide[3] !== undefined && kind !== "Namespace";
-    return kind === undefined ? { type: "nothing", layout } : { type: "objects", layout, kind, ...(folder && { folder }) };
+    return kind === undefined
+      ? { type: "nothing", layout }
+      : { type: "objects", layout, kind, ...(folder && { folder }) };
   }
   const [, namespace = "", rest = ""] = /(?:^|\/)namespaces\/([^/]+)\/(.+)$/.exec(path) ?? [];
   if (rest === "") return undefined;

@@ -28,7 +28,8 @@ export async function openSaved(path: string, options: OpenOptions): Promise<Clu
   const budget: Budget = { limits: { ...defaultLimits, ...options.limits }, source: name, bytes: 0, files: 0 };
   const collection = createCollection(budget, options.now);
   if (path === "-") {
-    if (options.stdin === undefined) throw new Fault("Standard input is not open", { usage: true, next: "Pass --from a file" });
+    if (options.stdin === undefined)
+      throw new Fault("Standard input is not open", { usage: true, next: "Pass --from a file" });
     await readStream(collection, counted(options.stdin, budget), name);
   } else if ((await statOrFault(path)) === "folder") {
     await readFolder(collection, path);
@@ -84,8 +85,7 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
         takenAt,
         cluster: info,
         ...(isNarrowed(asked) && { scope: asked }),
-        // Each list was filled from the kind that it is put under.
-        objects: Object.fromEntries(objects) as SnapshotInput["objects"],
+        objects: Object.fromEntries(objects),
         reads: [...readsOf(collection, kinds.slice(0, done), scope), ...kinds.slice(done).map(interrupted)],
         ...(logs.length > 0 && { logs }),
         ...(allNotes.length > 0 && { notes: allNotes }),

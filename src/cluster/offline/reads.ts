@@ -66,11 +66,18 @@ function namespacedReads(
     if (reason !== undefined) return { kind, namespace, state: "unread", reason };
     if (known?.loose === true) return { kind, namespace, state: "partial", reason: notWhole };
     const elsewhere = objects || whole.size > 0;
-    return { kind, namespace, state: "unread", reason: elsewhere ? "the dump does not hold those of this namespace" : notHeld };
+    return {
+      kind,
+      namespace,
+      state: "unread",
+      reason: elsewhere ? "the dump does not hold those of this namespace" : notHeld,
+    };
   };
   if (scope.include !== undefined) return scope.include.map(inNamespace);
   const excluded = new Set(scope.exclude);
-  const complete = known?.everywhere === true || (all !== undefined && [...all].every((name) => whole.has(name) || excluded.has(name)));
+  const complete =
+    known?.everywhere === true ||
+    (all !== undefined && [...all].every((name) => whole.has(name) || excluded.has(name)));
   if (complete && excluded.size === 0) return [{ kind, state: "complete" }];
   const named = [...new Set([...whole, ...[...failures.keys()].filter((name) => name !== ""), ...(all ?? [])])]
     .filter((name) => !excluded.has(name))
@@ -151,7 +158,8 @@ function namespacesOfStream(lists: readonly ListSeen[]): ReadonlyMap<number, str
   for (const [start, list] of lists.entries()) {
     if (list.listKind !== first) continue;
     const seven = lists.slice(start, start + clusterInfoKinds.length);
-    if (seven.length < clusterInfoKinds.length || seven.some(({ listKind }, at) => listKind !== clusterInfoKinds[at])) continue;
+    if (seven.length < clusterInfoKinds.length || seven.some(({ listKind }, at) => listKind !== clusterInfoKinds[at]))
+      continue;
     const namespaces = new Set(seven.flatMap(({ kinds }) => [...kinds.values()].flatMap((names) => [...names])));
     const [namespace] = namespaces;
     if (namespace === undefined || namespaces.size > 1) continue;
@@ -186,7 +194,11 @@ function readsOfSnapshot(collection: Collection, kinds: readonly KindName[], sco
     const expected = header.counts[read.kind] ?? 0;
     const whole: KindRead =
       held < expected && read.state === "complete"
-        ? { ...read, state: held === 0 ? "unread" : "partial", reason: `the snapshot is damaged: ${held} of ${expected} are left` }
+        ? {
+            ...read,
+            state: held === 0 ? "unread" : "partial",
+            reason: `the snapshot is damaged: ${held} of ${expected} are left`,
+          }
         : read;
     if (!kindDefinition(read.kind).namespaced || whole.state === "absent") return [whole];
     if (whole.namespace !== undefined) return isInScope(scope, whole.namespace) ? [whole] : [];
@@ -194,7 +206,10 @@ function readsOfSnapshot(collection: Collection, kinds: readonly KindName[], sco
     return narrowed === undefined ? [whole] : narrowed.map((namespace) => ({ ...whole, namespace }));
   });
   const missing = kinds.filter((kind) => !header.reads.some((read) => read.kind === kind));
-  return [...reads, ...missing.map((kind): KindRead => ({ kind, state: "unread", reason: "the snapshot was taken without them" }))];
+  return [
+    ...reads,
+    ...missing.map((kind): KindRead => ({ kind, state: "unread", reason: "the snapshot was taken without them" })),
+  ];
 }
 
 function namespacesHeld(collection: Collection, scope: Scope): readonly string[] {

@@ -31,15 +31,20 @@ const states: readonly ReadState[] = ["complete", "partial", "unread", "absent"]
  */
 export function parseSnapshotHeader(value: unknown, source: string): SnapshotHeader {
   const broken = (why: string) =>
-    new Fault(`${source} is not a k8sgpt snapshot that can be read: ${why}`, { next: "Take it again with `k8sgpt snapshot -o FILE.tar.gz`" });
+    new Fault(`${source} is not a k8sgpt snapshot that can be read: ${why}`, {
+      next: "Take it again with `k8sgpt snapshot -o FILE.tar.gz`",
+    });
   if (!isRecord(value) || value["format"] !== snapshotFormat) throw broken("its header is damaged");
   const version = value["version"];
   if (typeof version !== "number") throw broken("its header has no version");
   if (version > snapshotVersion) {
     const made = typeof value["k8sgptVersion"] === "string" ? `, made by k8sgpt ${value["k8sgptVersion"]}` : "";
-    throw new Fault(`${source} is a snapshot of format ${version}${made}; this k8sgpt reads format ${snapshotVersion}`, {
-      next: "Read it with a newer k8sgpt",
-    });
+    throw new Fault(
+      `${source} is a snapshot of format ${version}${made}; this k8sgpt reads format ${snapshotVersion}`,
+      {
+        next: "Read it with a newer k8sgpt",
+      },
+    );
   }
   const takenAt = typeof value["takenAt"] === "string" ? parseTime(value["takenAt"]) : undefined;
   if (takenAt === undefined) throw broken("its header has no capture time");

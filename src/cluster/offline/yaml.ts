@@ -35,7 +35,7 @@ export function* yamlDocuments(
     if (lines.some((line) => /^[^#\s%]|^\s+[^#\s]/.test(line))) yield { text: content, line: first };
     lines = [];
   };
-  for (let at = 0; at <= source.length; ) {
+  for (let at = 0; at <= source.length;) {
     const end = source.indexOf("\n", at);
     const line = source.slice(at, end < 0 ? undefined : end).replace(/\r$/, "");
     at = end < 0 ? source.length + 1 : end + 1;
@@ -55,7 +55,12 @@ export function* yamlDocuments(
       yield* flush();
       first = number;
       // What follows the marker on its line is content: `--- {kind: Pod}`.
-      lines.push(line.slice(3).replace(/^\s+#.*$/, "").trimStart());
+      lines.push(
+        line
+          .slice(3)
+          .replace(/^\s+#.*$/, "")
+          .trimStart(),
+      );
     } else {
       if (lines.length === 0) first = number;
       // A directive stands before a document; none of them changes what we read.

@@ -46,12 +46,19 @@ const readers: readonly Reader[] = [
     webhook,
     detail,
   })),
-  reader(/ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']*')? denied request: ?(.*)/s, ([policy = "", detail = ""]) => ({
-    type: "policy",
-    policy,
+  reader(
+    /ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']*')? denied request: ?(.*)/s,
+    ([policy = "", detail = ""]) => ({
+      type: "policy",
+      policy,
+      detail,
+    }),
+  ),
+  reader(/failed calling webhook "([^"]+)"[:;] ?(.*)/s, ([webhook = "", detail = ""]) => ({
+    type: "webhook-down",
+    webhook,
     detail,
   })),
-  reader(/failed calling webhook "([^"]+)"[:;] ?(.*)/s, ([webhook = "", detail = ""]) => ({ type: "webhook-down", webhook, detail })),
   reader(
     /exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*)/s,
     ([quota = "", requested = "", used = "", limited = ""]) => ({ type: "quota", quota, requested, used, limited }),
@@ -61,17 +68,24 @@ const readers: readonly Reader[] = [
     quota,
     wanted,
   })),
-  reader(/\b((minimum|maximum) \S+ usage per (?:Pod|Container|PersistentVolumeClaim) is .*)/s, ([detail = "", bound]) => ({
-    type: "limitrange",
-    bound: bound === "minimum" ? "minimum" : "maximum",
-    detail,
-  })),
+  reader(
+    /\b((minimum|maximum) \S+ usage per (?:Pod|Container|PersistentVolumeClaim) is .*)/s,
+    ([detail = "", bound]) => ({
+      type: "limitrange",
+      bound: bound === "minimum" ? "minimum" : "maximum",
+      detail,
+    }),
+  ),
   reader(/(\S+ max limit to request ratio per (?:Pod|Container|PersistentVolumeClaim) is .*)/s, ([detail = ""]) => ({
     type: "limitrange",
     bound: "ratio",
     detail,
   })),
-  reader(/violates PodSecurity "([a-z]+)(?::[^"]*)?":? ?(.*)/s, ([level = "", detail = ""]) => ({ type: "podsecurity", level, detail })),
+  reader(/violates PodSecurity "([a-z]+)(?::[^"]*)?":? ?(.*)/s, ([level = "", detail = ""]) => ({
+    type: "podsecurity",
+    level,
+    detail,
+  })),
   reader(/error looking up service account [^/\s]+\/([^:\s]+): serviceaccounts? .*not found/s, ([account = ""]) => ({
     type: "serviceaccount",
     account,
@@ -81,7 +95,11 @@ const readers: readonly Reader[] = [
   reader(/RuntimeClass "([^"]+)" not found/, ([className = ""]) => ({ type: "runtimeclass", className })),
   reader(/because it is being terminated/, () => ({ type: "terminating" })),
   reader(/is forbidden: User "([^"]+)" cannot create/, ([user = ""]) => ({ type: "rights", user })),
-  reader(/ is invalid: (?:\[)?([A-Za-z][\w.[\]"/-]*): (.*)/s, ([path = "", detail = ""]) => ({ type: "invalid", path, detail })),
+  reader(/ is invalid: (?:\[)?([A-Za-z][\w.[\]"/-]*): (.*)/s, ([path = "", detail = ""]) => ({
+    type: "invalid",
+    path,
+    detail,
+  })),
   reader(/ is invalid:? ?(.*)/s, ([detail = ""]) => ({ type: "invalid", path: "", detail })),
 ];
 

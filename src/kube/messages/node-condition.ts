@@ -27,7 +27,8 @@ const notReady: readonly (readonly [RegExp, string])[] = [
 export function meaningOf(type: string, status: string | undefined): "fault" | "fine" | "unknown" {
   if (status !== "True" && status !== "False") return type === "" ? "unknown" : "fine";
   if (goodWhenTrue.has(type) || type.endsWith("Ready")) return status === "False" ? "fault" : "fine";
-  if (badWhenTrue.has(type) || /(Problem|Deadlock|Corruption|Pressure)$/.test(type)) return status === "True" ? "fault" : "fine";
+  if (badWhenTrue.has(type) || /(Problem|Deadlock|Corruption|Pressure)$/.test(type))
+    return status === "True" ? "fault" : "fine";
   return "unknown";
 }
 

@@ -17,9 +17,18 @@ const causes: readonly (readonly [RegExp, string])[] = [
   [/topolog|accessibility requirements|\bzones?\b|CSINode/i, "no zone or node fits"],
   [/access ?mode|AccessMode|ReadWriteMany|MULTI_NODE|volume capabilit/i, "the access mode is not supported"],
   [/secret/i, "a Secret of the StorageClass is missing or wrong"],
-  [/invalid (?:size|capacity)|requested (?:size|capacity)|OutOfRange|(?:minimum|maximum) (?:volume )?size|size .*(?:too|exceed)/i, "the size is not supported"],
-  [/parameter|InvalidArgument|InvalidParameter|invalid option|unknown key/i, "a parameter of the StorageClass is not accepted"],
-  [/DeadlineExceeded|deadline exceeded|connection refused|Unavailable|timed? ?out|no such host/i, "the storage does not answer"],
+  [
+    /invalid (?:size|capacity)|requested (?:size|capacity)|OutOfRange|(?:minimum|maximum) (?:volume )?size|size .*(?:too|exceed)/i,
+    "the size is not supported",
+  ],
+  [
+    /parameter|InvalidArgument|InvalidParameter|invalid option|unknown key/i,
+    "a parameter of the StorageClass is not accepted",
+  ],
+  [
+    /DeadlineExceeded|deadline exceeded|connection refused|Unavailable|timed? ?out|no such host/i,
+    "the storage does not answer",
+  ],
 ];
 
 /** Why the volume could not be made, in words of our own; undefined when the text is none of the known ones. */

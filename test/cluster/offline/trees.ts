@@ -45,12 +45,18 @@ export async function* chunksOf(content: string | Uint8Array, size = 700): Async
 }
 
 /** Opens what would be piped into `--from -`. */
-export function openStream(content: string | Uint8Array, now = Date.parse("2026-03-01T00:00:00Z")): Promise<ClusterSource> {
+export function openStream(
+  content: string | Uint8Array,
+  now = Date.parse("2026-03-01T00:00:00Z"),
+): Promise<ClusterSource> {
   return openSaved("-", { stdin: chunksOf(content), now });
 }
 
 /** Reads all kinds, or those given. */
-export function readAll(source: ClusterSource, options: { kinds?: readonly KindName[]; scope?: Scope } = {}): Promise<SnapshotInput> {
+export function readAll(
+  source: ClusterSource,
+  options: { kinds?: readonly KindName[]; scope?: Scope } = {},
+): Promise<SnapshotInput> {
   const { kinds = kindNames, scope = {} } = options;
   return source.read({ kinds, scope, signal: new AbortController().signal });
 }
@@ -58,7 +64,9 @@ export function readAll(source: ClusterSource, options: { kinds?: readonly KindN
 /** `Pod/shop/web` for each object. */
 export function namesOf(input: SnapshotInput): readonly string[] {
   return kindNames.flatMap((kind) =>
-    (input.objects[kind] ?? []).map(({ metadata }) => [kind, metadata?.namespace, metadata?.name].filter(Boolean).join("/")),
+    (input.objects[kind] ?? []).map(({ metadata }) =>
+      [kind, metadata?.namespace, metadata?.name].filter(Boolean).join("/"),
+    ),
   );
 }
 
@@ -66,7 +74,10 @@ export function namesOf(input: SnapshotInput): readonly string[] {
 export function readsOf(input: SnapshotInput, kind: KindName): readonly string[] {
   return input.reads
     .filter((read) => read.kind === kind)
-    .map(({ namespace, state, reason }) => `${namespace === undefined ? "" : `${namespace} `}${state}${reason === undefined ? "" : `: ${reason}`}`);
+    .map(
+      ({ namespace, state, reason }) =>
+        `${namespace === undefined ? "" : `${namespace} `}${state}${reason === undefined ? "" : `: ${reason}`}`,
+    );
 }
 
 export function json(value: unknown): string {
@@ -82,7 +93,10 @@ export function pod({ name, namespace = "shop" }: Named): object {
   return {
     metadata: { name, namespace, uid: `uid-${name}`, creationTimestamp: "2026-02-01T10:00:00Z" },
     spec: { containers: [{ name: "app", image: "nginx:1.29", env: [{ name: "PASSWORD", value: "hunter2" }] }] },
-    status: { phase: "Running", conditions: [{ type: "Ready", status: "True", lastTransitionTime: "2026-02-01T10:01:00Z" }] },
+    status: {
+      phase: "Running",
+      conditions: [{ type: "Ready", status: "True", lastTransitionTime: "2026-02-01T10:01:00Z" }],
+    },
   };
 }
 
@@ -110,13 +124,23 @@ export function sortedList(items: readonly object[]): string {
 
 function clusterInfoNamespace(namespace: string, pods: readonly string[]): Tree {
   return {
-    [`${namespace}/events.json`]: list("Event", pods.map((name) => event({ name, namespace }))),
+    [`${namespace}/events.json`]: list(
+      "Event",
+      pods.map((name) => event({ name, namespace })),
+    ),
     [`${namespace}/replication-controllers.json`]: list("ReplicationController", []),
     [`${namespace}/services.json`]: list("Service", []),
     [`${namespace}/daemonsets.json`]: list("DaemonSet", [], "apps/v1"),
-    [`${namespace}/deployments.json`]: list("Deployment", [{ metadata: { name: `of-${namespace}`, namespace } }], "apps/v1"),
+    [`${namespace}/deployments.json`]: list(
+      "Deployment",
+      [{ metadata: { name: `of-${namespace}`, namespace } }],
+      "apps/v1",
+    ),
     [`${namespace}/replicasets.json`]: list("ReplicaSet", [], "apps/v1"),
-    [`${namespace}/pods.json`]: list("Pod", pods.map((name) => pod({ name, namespace }))),
+    [`${namespace}/pods.json`]: list(
+      "Pod",
+      pods.map((name) => pod({ name, namespace })),
+    ),
     ...Object.fromEntries(
       pods.map((name) => [
         `${namespace}/${name}/logs.txt`,
@@ -150,8 +174,10 @@ export const mustGatherTree: Tree = {
     "2026-02-01 11:58:12.123456789 +0000 UTC m=+0.103\n2026-02-01 12:03:59.5 +0000 UTC m=+347.4\n",
   "must-gather.local.5464/event-filter.html": "<html>",
   [`${root}/version`]: "openshift/must-gather\n4.20.1\n",
-  [`${root}/cluster-scoped-resources/core/nodes/node-a.yaml`]: "---\napiVersion: v1\nkind: Node\nmetadata:\n  name: node-a\n",
-  [`${root}/cluster-scoped-resources/core/namespaces/shop.yaml`]: "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n",
+  [`${root}/cluster-scoped-resources/core/nodes/node-a.yaml`]:
+    "---\napiVersion: v1\nkind: Node\nmetadata:\n  name: node-a\n",
+  [`${root}/cluster-scoped-resources/core/namespaces/shop.yaml`]:
+    "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n",
   [`${root}/cluster-scoped-resources/config.openshift.io/nodes/cluster.yaml`]:
     "---\napiVersion: config.openshift.io/v1\nkind: Node\nmetadata:\n  name: cluster\n",
   [`${root}/namespaces/shop/shop.yaml`]: "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n",
@@ -173,15 +199,21 @@ export const mustGatherTree: Tree = {
 
 /** A support bundle: bare arrays of items, and files with the errors. */
 export const supportBundleTree: Tree = {
-  "support-bundle-2026-02-01T13_10_00/version.yaml": "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nspec:\n  versionNumber: v0.1\n",
-  "support-bundle-2026-02-01T13_10_00/cluster-info/cluster_version.json": json({ info: { gitVersion: "v1.34.2" }, string: "v1.34.2" }),
+  "support-bundle-2026-02-01T13_10_00/version.yaml":
+    "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nspec:\n  versionNumber: v0.1\n",
+  "support-bundle-2026-02-01T13_10_00/cluster-info/cluster_version.json": json({
+    info: { gitVersion: "v1.34.2" },
+    string: "v1.34.2",
+  }),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/nodes.json": list("Node", [node]),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/nodes-errors.json": "null",
   "support-bundle-2026-02-01T13_10_00/cluster-resources/namespaces.json": json([{ metadata: { name: "shop" } }]),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pods/shop.json": json([pod({ name: "web-1" })]),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pods/empty.json": "null",
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pods-errors.json": json({ billing: "pods is forbidden" }),
-  "support-bundle-2026-02-01T13_10_00/cluster-resources/events/shop.json": json([event({ name: "web-1" }, "2026-02-01T12:05:00Z")]),
+  "support-bundle-2026-02-01T13_10_00/cluster-resources/events/shop.json": json([
+    event({ name: "web-1" }, "2026-02-01T12:05:00Z"),
+  ]),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/statefulsets-errors.json/shop.json": list(
     "ReplicaSet",
     [{ kind: "ReplicaSet", apiVersion: "apps/v1", metadata: { name: "web", namespace: "shop" } }],
@@ -189,7 +221,9 @@ export const supportBundleTree: Tree = {
   ),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pvs.json": "",
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pvs-errors.json": json(["persistentvolumes is forbidden"]),
-  "support-bundle-2026-02-01T13_10_00/cluster-resources/custom-resources/widgets.acme.test/shop.json": json([{ kind: "Widget" }]),
+  "support-bundle-2026-02-01T13_10_00/cluster-resources/custom-resources/widgets.acme.test/shop.json": json([
+    { kind: "Widget" },
+  ]),
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pods/logs/shop/web-1/app.log": "now\n",
   "support-bundle-2026-02-01T13_10_00/cluster-resources/pods/logs/shop/web-1/app-previous.log": "panic: two\n",
 };

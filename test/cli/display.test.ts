@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { progressLine } from "../../src/cli/progress.ts";
-import { isColored, paletteFor, reportWidth, showsUnicode } from "../../src/cli/terminal.ts";
+import { isColored, paletteFor, reportWidth, showsUnicode } from "../../src/cli/display.ts";
 
 describe("colour", () => {
   test.each([

@@ -1,0 +1,264 @@
+import { describe, expect, it } from "vitest";
+import { dictionaryOf, maskSnapshot } from "../../src/anonymize/snapshot.ts";
+import { runsIn } from "../../src/anonymize/dictionary.ts";
+import { isKept } from "../../src/anonymize/words.ts";
+import { keepObject } from "../../src/kube/keep.ts";
+import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
+import { compareText, type ObjectRef } from "../../src/kube/object-ref.ts";
+import { createSnapshot, type SnapshotInput } from "../../src/kube/snapshot.ts";
+import { type Manifest, takenAt, yaml } from "../analyzers/cases.ts";
+import { manifestsOf } from "../analyzers/run-cases.ts";
+import { caseTables } from "../analyzers/tables.ts";
+
+const given = [
+  yaml`
+    { apiVersion: v1, kind: Namespace, metadata: { name: acme-pay, labels: { kubernetes.io/metadata.name: acme-pay } } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: Node, metadata: { name: worker-7.acme.internal, labels: { kubernetes.io/hostname: worker-7.acme.internal,
+      topology.kubernetes.io/zone: acme-dc-1, kubernetes.io/os: linux, acme.com/rack: r77x } },
+      spec: { providerID: "aws:///eu-1a/i-0abc", taints: [{ key: acme.com/dedicated, value: ledgers, effect: NoSchedule }] },
+      status: { addresses: [{ type: InternalIP, address: 10.9.8.7 }, { type: Hostname, address: worker-7.acme.internal }],
+        capacity: { cpu: "4", acme.com/fpga: "1" }, nodeInfo: { kubeletVersion: v1.34.1, osImage: "Ubuntu 24.04" } } }
+  `,
+  yaml`
+    { apiVersion: apps/v1, kind: Deployment, metadata: { name: ledger, namespace: acme-pay, uid: 11111111-2222-4333-8444-555555555555,
+      labels: { app: ledger, team: falcon }, annotations: { acme.com/owner: "Jane Roe <jane.roe@acme.com>", deployment.kubernetes.io/revision: "3" } },
+      spec: { replicas: 1, selector: { matchLabels: { app: ledger } },
+        template: { metadata: { labels: { app: ledger, team: falcon } }, spec: { serviceAccountName: ledger-bot,
+          affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: acme.com/rack, operator: In, values: [r77x] }] }] } } },
+          containers: [{ name: ledger-main, image: "registry.acme.com/pay/ledger:v7-falcon", command: [/opt/acme/ledgerd], args: ["--mode=falcon", "--port=8080", "run the books"],
+            env: [{ name: LEDGER_KEY, valueFrom: { secretKeyRef: { name: ledger-keys, key: master.key } } }],
+            volumeMounts: [{ name: books, mountPath: /srv/books }] }],
+          volumes: [{ name: books, configMap: { name: ledger-books } }] } } } }
+  `,
+  yaml`
+    { apiVersion: apps/v1, kind: ReplicaSet, metadata: { name: ledger-7d4b9c6f5, namespace: acme-pay, uid: 22222222-2222-4333-8444-555555555555,
+      ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: ledger, uid: 11111111-2222-4333-8444-555555555555, controller: true }],
+      labels: { app: ledger, pod-template-hash: 7d4b9c6f5 } }, spec: { selector: { matchLabels: { app: ledger, pod-template-hash: 7d4b9c6f5 } } } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: Pod, metadata: { name: ledger-7d4b9c6f5-x2x8l, namespace: acme-pay, uid: 33333333-2222-4333-8444-555555555555,
+      ownerReferences: [{ apiVersion: apps/v1, kind: ReplicaSet, name: ledger-7d4b9c6f5, uid: 22222222-2222-4333-8444-555555555555, controller: true }],
+      labels: { app: ledger, pod-template-hash: 7d4b9c6f5 } }, spec: { nodeName: worker-7.acme.internal, containers: [{ name: ledger-main, image: "registry.acme.com/pay/ledger:v7-falcon" }] },
+      status: { phase: Pending, podIP: 10.244.1.9, containerStatuses: [{ name: ledger-main, image: "registry.acme.com/pay/ledger:v7-falcon", state: { waiting: { reason: ImagePullBackOff,
+        message: 'Back-off pulling image "registry.acme.com/pay/ledger:v7-falcon"' } } }] } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: Service, metadata: { name: ledger, namespace: acme-pay }, spec: { selector: { app: ledger }, clusterIP: 10.96.0.9, ports: [{ name: books, port: 80, targetPort: books }] } }
+  `,
+  yaml`
+    { apiVersion: apps/v1, kind: StatefulSet, metadata: { name: vaultdb, namespace: acme-pay, uid: 44444444-2222-4333-8444-555555555555 },
+      spec: { serviceName: vaultdb, selector: { matchLabels: { app: vaultdb } }, volumeClaimTemplates: [{ metadata: { name: tapes } }],
+        template: { metadata: { labels: { app: vaultdb } }, spec: { containers: [{ name: db, image: postgres }] } } },
+      status: { currentRevision: vaultdb-6d5f8b9c74 } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: Pod, metadata: { name: vaultdb-0, namespace: acme-pay, labels: { app: vaultdb, statefulset.kubernetes.io/pod-name: vaultdb-0, apps.kubernetes.io/pod-index: "0", controller-revision-hash: vaultdb-6d5f8b9c74 },
+      ownerReferences: [{ apiVersion: apps/v1, kind: StatefulSet, name: vaultdb, uid: 44444444-2222-4333-8444-555555555555, controller: true }] },
+      spec: { containers: [{ name: db, image: postgres }], volumes: [{ name: tapes, persistentVolumeClaim: { claimName: tapes-vaultdb-0 } }] } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: PersistentVolumeClaim, metadata: { name: tapes-vaultdb-0, namespace: acme-pay }, spec: { storageClassName: acme-gold } }
+  `,
+  yaml`
+    { apiVersion: v1, kind: Event, metadata: { name: ledger-7d4b9c6f5-zzzzz.18a1, namespace: acme-pay }, type: Warning, reason: FailedScheduling,
+      source: { component: kubelet, host: worker-7.acme.internal },
+      involvedObject: { kind: Pod, namespace: acme-pay, name: ledger-7d4b9c6f5-zzzzz },
+      message: '0/1 nodes are available: 1 node(s) had untolerated taint {acme.com/dedicated: ledgers}. User "jroe" at 10.9.8.7 used password=falcon9 on https://wiki.acme.com/books' }
+  `,
+];
+
+function inputOf(manifests: readonly (Manifest | readonly Manifest[])[]): SnapshotInput {
+  const lists = new Map<KindName, KubeObject[]>();
+  for (const manifest of manifests.flat()) {
+    const { kind } = manifest;
+    if (!isKindName(kind)) continue;
+    const object = keepObject(kind, manifest);
+    if (object !== undefined) lists.set(kind, [...(lists.get(kind) ?? []), object]);
+  }
+  return {
+    takenAt,
+    cluster: { name: "acme-prod-eks", source: "live", server: "https://k8s.acme.com:6443", serverVersion: "v1.34.1" },
+    objects: Object.fromEntries(lists),
+    reads: [
+      {
+        kind: "Pod",
+        namespace: "acme-pay",
+        state: "unread",
+        reason: 'forbidden for user "jroe"',
+        next: "kubectl auth can-i list pods -n acme-pay",
+      },
+    ],
+    logs: [
+      {
+        namespace: "acme-pay",
+        pod: "ledger-7d4b9c6f5-x2x8l",
+        container: "ledger-main",
+        previous: true,
+        lines: [
+          "start ledger",
+          "-----BEGIN PRIVATE KEY-----",
+          "falconkey",
+          "-----END PRIVATE KEY-----",
+          "dial tcp 10.9.8.7:5432",
+        ],
+      },
+    ],
+    notes: [{ what: "acme-pay/pods.yaml", reason: "permission denied" }],
+  };
+}
+
+function podsOf(input: SnapshotInput): readonly string[] {
+  return (maskSnapshot(input).objects.Pod ?? []).map(({ metadata }) => metadata?.name ?? "").sort(compareText);
+}
+
+const plainRef = ({ kind, namespace, name }: ObjectRef) => [kind, namespace ?? "", name].join("/");
+
+describe("maskSnapshot", () => {
+  const input = inputOf(given);
+  const masked = maskSnapshot(input);
+  const text = JSON.stringify(masked);
+
+  it("leaves no name of the cluster in any corner", () => {
+    expect(
+      text.match(
+        /acme|ledger|falcon|vaultdb|jroe|jane|roe\b|books|tapes|r77x|10\.9\.8|10\.244|10\.96|i-0abc|eu-1a|1111-|2222-|33333333|rack|dedicated|ledger-main|master\.key/g,
+      ),
+    ).toBeNull();
+    expect(text).not.toContain("11111111-2222");
+  });
+
+  it("keeps the words that rules read", () => {
+    for (const word of [
+      "ImagePullBackOff",
+      "FailedScheduling",
+      "Pending",
+      "NoSchedule",
+      "0/1 nodes are available: 1 node(s) had untolerated taint",
+      "kubelet",
+      "Ubuntu 24.04",
+      "v1.34.1",
+      "Back-off pulling image",
+      "linux",
+    ]) {
+      expect(text).toContain(word);
+    }
+    expect(masked.objects.Node?.[0]?.status?.capacity).toMatchObject({ cpu: "4" });
+    expect(masked.objects.Node?.[0]?.spec?.providerID).toBe("aws:///machine-1".replace(":///", "://"));
+  });
+
+  it("keeps references, selectors, suffixes and ordinals", () => {
+    const {
+      Deployment: [deployment] = [],
+      ReplicaSet: [set] = [],
+      Pod: [pod, member] = [],
+      Service: [service] = [],
+      StatefulSet: [stateful] = [],
+    } = masked.objects;
+    const name = deployment?.metadata?.name ?? "";
+    expect(name).toBe("deployment-1");
+    expect(set?.metadata?.name).toBe(`${name}-7d4b9c6f5`);
+    expect(pod?.metadata?.name).toBe(`${name}-7d4b9c6f5-x2x8l`);
+    expect(set?.metadata?.ownerReferences?.[0]).toMatchObject({ name, uid: deployment?.metadata?.uid });
+    expect(pod?.metadata?.ownerReferences?.[0]).toMatchObject({ name: set?.metadata?.name, uid: set?.metadata?.uid });
+    expect(service?.spec?.selector).toEqual({ app: pod?.metadata?.labels?.["app"] });
+    expect(deployment?.spec?.selector?.matchLabels).toEqual({ app: pod?.metadata?.labels?.["app"] });
+    expect(pod?.metadata?.labels?.["pod-template-hash"]).toBe("7d4b9c6f5");
+    expect(pod?.spec?.nodeName).toBe(masked.objects.Node?.[0]?.metadata?.name);
+    const database = stateful?.metadata?.name ?? "";
+    expect(member?.metadata?.name).toBe(`${database}-0`);
+    expect(member?.metadata?.labels?.["statefulset.kubernetes.io/pod-name"]).toBe(`${database}-0`);
+    expect(member?.metadata?.labels?.["controller-revision-hash"]).toBe(stateful?.status?.currentRevision);
+    const claim = `${stateful?.spec?.volumeClaimTemplates?.[0]?.metadata?.name}-${database}-0`;
+    expect(member?.spec?.volumes?.[0]?.persistentVolumeClaim?.claimName).toBe(claim);
+    expect(masked.objects.PersistentVolumeClaim?.[0]?.metadata?.name).toBe(claim);
+    expect(masked.objects.Event?.[0]?.involvedObject?.name).toBe(`${name}-7d4b9c6f5-zzzzz`);
+    expect(masked.logs?.[0]).toMatchObject({ pod: pod?.metadata?.name, container: pod?.spec?.containers?.[0]?.name });
+    expect(masked.logs?.[0]?.lines[1]).toBe("[redacted]");
+    expect(masked.reads[0]).toMatchObject({ namespace: pod?.metadata?.namespace });
+    expect(masked.cluster).toEqual({ name: "cluster-1", source: "live", serverVersion: "v1.34.1" });
+  });
+
+  it("reads well", () => {
+    expect(masked.objects.Pod?.[0]?.spec?.containers?.[0]?.image).toBe("registry-1/repository-1/deployment-1:tag-1");
+    expect(masked.objects.Event?.[0]?.message).toBe(
+      '0/1 nodes are available: 1 node(s) had untolerated taint {host-1.example/field-2: label-2}. User "user-1" at 192.0.2.2 used password=[redacted] on https://host-2.example/volume-2',
+    );
+  });
+
+  it("gives the same for the same, whatever the order of the objects", () => {
+    expect(maskSnapshot(input)).toEqual(masked);
+    const shuffled = inputOf(given.toReversed());
+    expect(podsOf(shuffled)).toEqual(podsOf(input));
+  });
+
+  it("changes nothing of the input, and masks what is masked no further", () => {
+    expect(input).toEqual(inputOf(given));
+    const twice = maskSnapshot(masked);
+    expect(twice.objects.Deployment?.[0]?.metadata?.name).toMatch(/^deployment-\d+$/);
+    expect(Object.keys(twice.objects)).toEqual(Object.keys(masked.objects));
+  });
+});
+
+describe("the same rules find the same faults in a masked snapshot", async () => {
+  const tables = await caseTables();
+  const named = tables.map((table) => ({ name: table.analyzer.name, table }));
+  it.each(named)("$name", ({ table: { analyzer, fires, silent } }) => {
+    for (const testCase of [...fires, ...silent]) {
+      const input: SnapshotInput = {
+        ...inputOf(
+          manifestsOf(testCase).filter(({ kind }) => testCase.unread?.every((unread) => unread !== kind) ?? true),
+        ),
+        ...(testCase.scope !== undefined && { scope: testCase.scope }),
+        reads: [...analyzer.needs, ...analyzer.uses].map((kind) =>
+          testCase.unread?.includes(kind) === true
+            ? { kind, state: "unread", reason: "refused" }
+            : { kind, state: "complete" },
+        ),
+        logs: testCase.logs ?? [],
+      };
+      const { tokenOf } = dictionaryOf(input);
+      const refOf = ({ kind, namespace, name }: ObjectRef) =>
+        [kind, namespace === undefined ? "" : tokenOf(namespace), tokenOf(name)].join("/");
+      // Tokens stand near each other, so guesses at the name that was meant (facts) differ, and so does which of two comes
+      // first by name.
+      const isByName = new Set(["workload-selector-overlap"]);
+      const said = (of: SnapshotInput, ref: (ref: ObjectRef) => string) =>
+        [...analyzer.check(createSnapshot(of))]
+          .map(({ rule, object, severity, because, cause, evidence }) =>
+            JSON.stringify({
+              rule,
+              object: isByName.has(rule) ? object.kind : ref(object),
+              severity,
+              because,
+              cause: cause === undefined ? undefined : ref(cause),
+              evidence: [...new Set(evidence.map(({ type }) => type))].filter((type) => type !== "fact"),
+            }),
+          )
+          .sort();
+      expect(said(maskSnapshot(input), plainRef), testCase.name).toEqual(said(input, refOf));
+    }
+  });
+});
+
+describe("words that are kept", () => {
+  it("are those of the API, not names", () => {
+    for (const word of [
+      "nodes",
+      "kube-system",
+      "default",
+      "nginx",
+      "1.25.3",
+      "3",
+      "Running",
+      "registry.k8s.io",
+      "v1.34.1",
+    ]) {
+      if (word !== "Running") expect(isKept(word), word).toBe(true);
+    }
+    for (const word of ["acme", "ledger", "10.0.0.1", "prod-acme", "falcon7", "abc1234"])
+      expect(isKept(word), word).toBe(false);
+    expect(runsIn("a.b-c, d:e/f_g")).toEqual(["a.b-c", "d", "e", "f_g"]);
+  });
+});
