@@ -37,7 +37,8 @@ if (!process.argv.includes("--start")) {
 }
 
 const over = results.filter(({ value, limit }) => limit !== undefined && value > limit);
-for (const { name, value, limit } of over) process.stdout.write(`over budget: ${name} ${value.toFixed(2)} > ${limit}\n`);
+for (const { name, value, limit } of over)
+  process.stdout.write(`over budget: ${name} ${value.toFixed(2)} > ${limit}\n`);
 process.exitCode = over.length > 0 ? 1 : 0;
 
 /** 13 healthy Pods, every filter. */
@@ -71,14 +72,34 @@ async function crowd(): Promise<void> {
       ...filters,
     ];
     const podKinds = kindsFor(analyzers.filter(({ name }) => name === "Pod"));
-    const pods = await ratio(5, async () => time(analyze(["-f", "Pod"])), async () => floorOf(podKinds));
-    tell("podListToFloor", pods.ratio, "x floor", `-f Pod: ${pods.oursMs.toFixed(0)} ms against ${pods.baselineMs.toFixed(0)} ms, ${podKinds.length} kinds`);
-    const whole = await ratio(5, async () => time(analyze([])), async () => floorOf(all));
-    tell("allKindsToFloor", whole.ratio, "x floor", `${whole.oursMs.toFixed(0)} ms against ${whole.baselineMs.toFixed(0)} ms, ${all.length} kinds`);
+    const pods = await ratio(
+      5,
+      async () => time(analyze(["-f", "Pod"])),
+      async () => floorOf(podKinds),
+    );
+    tell(
+      "podListToFloor",
+      pods.ratio,
+      "x floor",
+      `-f Pod: ${pods.oursMs.toFixed(0)} ms against ${pods.baselineMs.toFixed(0)} ms, ${podKinds.length} kinds`,
+    );
+    const whole = await ratio(
+      5,
+      async () => time(analyze([])),
+      async () => floorOf(all),
+    );
+    tell(
+      "allKindsToFloor",
+      whole.ratio,
+      "x floor",
+      `${whole.oursMs.toFixed(0)} ms against ${whole.baselineMs.toFixed(0)} ms, ${all.length} kinds`,
+    );
     const before = (await lab.auditLog()).length;
     const { peakBytes } = await run(analyze([]));
     if (peakBytes !== undefined) tell("peakMiB", peakBytes / 2 ** 20, "MiB");
-    const requests = (await lab.auditLog()).slice(before).filter(({ userAgent }) => userAgent?.startsWith("k8sgpt") === true);
+    const requests = (await lab.auditLog())
+      .slice(before)
+      .filter(({ userAgent }) => userAgent?.startsWith("k8sgpt") === true);
     tell("requests", requests.length, "requests", `${all.length} kinds and the version`);
     await peers(lab, "5,000 Pods");
   } finally {
@@ -142,7 +163,9 @@ async function peers(lab: ControlPlane, size: string): Promise<void> {
     try {
       const runs = [await run(command, { keepStdout: false }), await run(command, { keepStdout: false })];
       const peak = Math.max(...runs.map(({ peakBytes = 0 }) => peakBytes)) / 2 ** 20;
-      process.stdout.write(`  ${command[0]} (${size}): ${median(runs.map(({ ms }) => ms)).toFixed(0)} ms, ${peak.toFixed(0)} MiB\n`);
+      process.stdout.write(
+        `  ${command[0]} (${size}): ${median(runs.map(({ ms }) => ms)).toFixed(0)} ms, ${peak.toFixed(0)} MiB\n`,
+      );
     } catch {
       process.stdout.write(`  ${command[0]} is not on PATH, or failed\n`);
     }

@@ -28,12 +28,22 @@ export function analyzerDocs(analyzers: readonly Analyzer[], tables: readonly Ca
     );
   }
   for (const analyzer of analyzers) lines.push(...section(analyzer, tables));
-  lines.push("", "## Where each rule is shown", "", "| rule | cases that fire | on a real API server |", "|---|---|---|");
-  const rules = new Map(analyzers.flatMap((analyzer) => Object.keys(analyzer.rules).map((rule) => [rule, analyzer] as const)));
+  lines.push(
+    "",
+    "## Where each rule is shown",
+    "",
+    "| rule | cases that fire | on a real API server |",
+    "|---|---|---|",
+  );
+  const rules = new Map(
+    analyzers.flatMap((analyzer) => Object.keys(analyzer.rules).map((rule) => [rule, analyzer] as const)),
+  );
   for (const rule of [...rules.keys()].sort()) {
     const firing = fires.filter(({ expect }) => expect.some((expected) => expected.rule === rule));
     const live = firing.filter(({ notLive }) => notLive === undefined);
-    lines.push(`| \`${rule}\` | ${firing.length} | ${live.length > 0 ? live.length : `none: ${firing[0]?.notLive ?? "no case"}`} |`);
+    lines.push(
+      `| \`${rule}\` | ${firing.length} | ${live.length > 0 ? live.length : `none: ${firing[0]?.notLive ?? "no case"}`} |`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }
@@ -44,7 +54,12 @@ function count(tables: readonly CaseTable[], part: "fires" | "silent"): number {
 
 function section({ name, needs, uses, rules }: Analyzer, tables: readonly CaseTable[]): readonly string[] {
   const table = tables.filter(({ analyzer }) => analyzer.name === name);
-  const lines = ["", `## ${name}`, "", `Needs ${needs.join(", ")}${uses.length > 0 ? `; says more with ${uses.join(", ")}` : ""}.`];
+  const lines = [
+    "",
+    `## ${name}`,
+    "",
+    `Needs ${needs.join(", ")}${uses.length > 0 ? `; says more with ${uses.join(", ")}` : ""}.`,
+  ];
   for (const [id, rule] of Object.entries(rules)) lines.push("", ...ruleLines(id, rule, table));
   const silent = table.flatMap((entry) => entry.silent.map((testCase) => testCase.name));
   if (silent.length > 0) lines.push("", "Nothing is said when:", "", ...silent.map((text) => `- ${text}`));
@@ -67,6 +82,8 @@ function ruleLines(id: string, rule: Rule, tables: readonly CaseTable[]): readon
     ...(rule.commands ?? []).map((command) => `- \`${command}\``),
     ...(rule.silent === undefined ? [] : [`- Silent: ${rule.silent.join("; ")}`]),
     `- Source: ${/^[a-z-]+\//.test(rule.source) ? `[${rule.source}](https://kubernetes.io/docs/${rule.source})` : rule.source}`,
-    ...(examples.length === 0 ? [] : [`- Fires for example when: ${examples.map((example) => example.name).join("; ")}`]),
+    ...(examples.length === 0
+      ? []
+      : [`- Fires for example when: ${examples.map((example) => example.name).join("; ")}`]),
   ];
 }

@@ -21,12 +21,21 @@ const groups: readonly (readonly Step[])[] = [
     { name: "generated files", command: ["node", "scripts/gen.ts", "--check"] },
     { name: "build", command: ["node", "scripts/build.ts"] },
   ],
-  [{ name: "unit, architecture and end-to-end tests", command: ["vitest", "run", "--project", "unit", "--project", "e2e"] }],
+  [
+    {
+      name: "unit, architecture and end-to-end tests",
+      command: ["vitest", "run", "--project", "unit", "--project", "e2e"],
+    },
+  ],
 ];
 
 async function run({ name, command }: Step): Promise<boolean> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" });
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: process.platform === "win32",
+  });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));

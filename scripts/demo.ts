@@ -3,8 +3,11 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const snapshot = "test/lab/broken-shop.tar.gz";
-const { status } = spawnSync(process.execPath, ["dist/k8sgpt.js", "analyze", "--from", snapshot], { cwd: root, stdio: "inherit" });
+const snapshot = "examples/broken-shop.tar.gz";
+const { status } = spawnSync(process.execPath, ["dist/k8sgpt.js", "analyze", "--from", snapshot], {
+  cwd: root,
+  stdio: "inherit",
+});
 if (status !== 0) process.exit(status ?? 1);
 process.stdout.write(`
 This was a saved cluster (${snapshot}). Try next:

@@ -24,12 +24,18 @@ export const pictured: Palette = Object.fromEntries(
 /** `text`, rendered with `pictured`, as an SVG of a terminal window that shows `command` and the first `maxLines` lines. */
 export function pictureOf(text: string, command: string, maxLines: number): string {
   const all = text.split("\n");
-  const lines = [`${open}dim:$${close} ${open}strong:${command}${close}`, ...all.slice(0, maxLines), ...(all.length > maxLines ? [`${open}dim:…${close}`] : [])];
+  const lines = [
+    `${open}dim:$${close} ${open}strong:${command}${close}`,
+    ...all.slice(0, maxLines),
+    ...(all.length > maxLines ? [`${open}dim:…${close}`] : []),
+  ];
   const rowHeight = 17;
   const columns = Math.max(...lines.map((line) => line.replaceAll(/\u0001\w+:|\u0002/g, "").length));
   const width = Math.ceil(columns * 7.83) + 32;
   const height = lines.length * rowHeight + 60;
-  const rows = lines.map((line, index) => `<text x="16" y="${52 + index * rowHeight}" xml:space="preserve">${spans(line)}</text>`);
+  const rows = lines.map(
+    (line, index) => `<text x="16" y="${52 + index * rowHeight}" xml:space="preserve">${spans(line)}</text>`,
+  );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="Output of ${escape(command)}">`,
     `<rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>`,

@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stamp = `${root}node_modules/.k8sgpt-installed`;
-const digest = createHash("sha256").update(readFileSync(`${root}package-lock.json`)).digest("hex");
+const digest = createHash("sha256")
+  .update(readFileSync(`${root}package-lock.json`))
+  .digest("hex");
 const node = `${root}node_modules/.bin/node${process.platform === "win32" ? ".cmd" : ""}`;
 
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest || !existsSync(node)) {
@@ -18,7 +20,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest || !existsSync(
     shell: process.platform === "win32",
   });
   if (npm.status !== 0) {
-    process.stderr.write("`npm ci` failed; its output is above. Next: check the network and the npm registry, then try again.\n");
+    process.stderr.write(
+      "`npm ci` failed; its output is above. Next: check the network and the npm registry, then try again.\n",
+    );
     process.exit(npm.status ?? 1);
   }
   writeFileSync(stamp, digest);

@@ -311,8 +311,8 @@ const platformNames =
 function isPlatform({ name }: ObjectRef, object: KubeObject<"DaemonSet">): boolean {
   if (platformNames.test(name)) return true;
   // A driver registers itself with the kubelet through this helper, whatever its DaemonSet is called.
-  return (object.spec?.template?.spec?.containers ?? []).some(({ image = "" }) =>
-    image.includes("csi-node-driver-registrar"),
+  return (object.spec?.template?.spec?.containers ?? []).some(({ image }) =>
+    /csi-node-driver-registrar/.test(String(image)),
   );
 }
 

@@ -7,15 +7,20 @@ import { deployment } from "./deployment.ts";
 import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { ingress } from "./ingress.ts";
 import { job } from "./job.ts";
+import { log } from "./log.ts";
+import { networkPolicy } from "./network-policy.ts";
 import { node } from "./node.ts";
 import { persistentVolumeClaim } from "./persistent-volume-claim.ts";
+import { persistentVolume } from "./persistent-volume.ts";
 import { podDisruptionBudget } from "./pod-disruption-budget.ts";
 import { pod } from "./pod.ts";
 import { replicaSet } from "./replica-set.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { service } from "./service.ts";
 import { statefulSet } from "./stateful-set.ts";
+import { storageClass } from "./storage-class.ts";
+import { storage } from "./storage.ts";
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from "./webhook.ts";
 
 /** Every analyzer, by name. */
-export const analyzers: readonly Analyzer[] = [configMap, cronJob, daemonSet, deployment, horizontalPodAutoscaler, ingress, job, node, persistentVolumeClaim, podDisruptionBudget, pod, replicaSet, resourceQuota, service, statefulSet, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));
+export const analyzers: readonly Analyzer[] = [configMap, cronJob, daemonSet, deployment, horizontalPodAutoscaler, ingress, job, log, networkPolicy, node, persistentVolumeClaim, persistentVolume, podDisruptionBudget, pod, replicaSet, resourceQuota, service, statefulSet, storageClass, storage, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));

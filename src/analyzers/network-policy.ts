@@ -234,6 +234,8 @@ function lookupVerdict(snapshot: Snapshot, policies: readonly Policy[], dns: Dns
 
 /** Pods that are selected by the same policies. */
 interface Group {
+  /** The policy to change: the one that shuts everything, else the first by name. */
+  readonly main: Policy;
   readonly policies: readonly Policy[];
   readonly pods: Pod[];
 }
@@ -242,13 +244,13 @@ function* blockedLookups(snapshot: Snapshot): Said {
   const dns = dnsOf(snapshot);
   if (dns === undefined) return;
   const byObject = new Map<string, { readonly object: ObjectRef; readonly policies: readonly Policy[]; readonly pods: Pod[]; readonly because: string | undefined }>();
-  for (const { policies, pods } of egressGroups(snapshot)) {
+  for (const { main, policies, pods } of egressGroups(snapshot)) {
     if (policies.some((policy) => !hasSettled(snapshot, policy, graceMs.pod))) continue;
     if (lookupVerdict(snapshot, policies, dns, "UDP") !== "denied") continue;
     const overTcp = lookupVerdict(snapshot, policies, dns, "TCP");
     // `port: 53` without a protocol means TCP, and resolvers ask over UDP first.
     const because = overTcp === "allowed" ? "only TCP is allowed, and lookups use UDP" : undefined;
-    const object = refOf("NetworkPolicy", mainOf(policies));
+    const object = refOf("NetworkPolicy", main);
     const found = byObject.get(keyOf(object));
     if (found === undefined) byObject.set(keyOf(object), { object, policies, pods: [...pods], because });
     else found.pods.push(...pods);
@@ -275,15 +277,6 @@ function* blockedLookups(snapshot: Snapshot): Said {
   }
 }
 
-/** The policy to change: the one that shuts everything, else the first by name. */
-function mainOf(policies: readonly Policy[]): Policy {
-  const shut = policies.find((policy) => rulesOf(policy, "Egress").length === 0);
-  const [first] = policies;
-  const main = shut ?? first;
-  if (main === undefined) throw new Error("a group without policies");
-  return main;
-}
-
 function namesOf(pods: readonly Pod[]): readonly string[] {
   return pods.map(({ metadata }) => metadata?.name ?? "").sort(compareText).slice(0, 5);
 }
@@ -293,13 +286,16 @@ function egressGroups(snapshot: Snapshot): readonly Group[] {
   const groups = new Map<string, Group>();
   const namespaces = new Set(snapshot.list("NetworkPolicy").filter((policy) => isFor(policy, "Egress") && !isGoingAway(snapshot, policy)).map(({ metadata }) => metadata?.namespace ?? ""));
   for (const namespace of namespaces) {
+    // A policy that was not read may allow it.
+    if (!snapshot.isComplete("NetworkPolicy", namespace)) continue;
     for (const pod of snapshot.inNamespace("Pod", namespace)) {
       if (isFinished(pod) || pod.metadata?.deletionTimestamp !== undefined || !asksClusterDns(pod)) continue;
       const policies = policiesOn(snapshot, pod, "Egress");
-      if (policies.length === 0) continue;
+      const main = policies.find((policy) => rulesOf(policy, "Egress").length === 0) ?? policies[0];
+      if (main === undefined) continue;
       const key = policies.map((policy) => keyOf(refOf("NetworkPolicy", policy))).join(" ");
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { policies, pods: [pod] });
+      if (group === undefined) groups.set(key, { main, policies, pods: [pod] });
       else group.pods.push(pod);
     }
   }
@@ -396,6 +392,7 @@ function blockedPods(
   const entry = (service.spec?.ports ?? []).find((each) => each.port === port || (port !== undefined && each.name === port));
   const pods = podsSelectedBy(snapshot, service).filter((pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined);
   if (entry === undefined || pods.length === 0) return undefined;
+  if (!snapshot.isComplete("NetworkPolicy", service.metadata?.namespace)) return undefined;
   const protocol = entry.protocol ?? "TCP";
   let first: { readonly policy: Policy; readonly port: PortSide } | undefined;
   for (const pod of pods) {

@@ -200,7 +200,8 @@ function blockedByOrdinal(snapshot: Snapshot, state: State): Observation<"statef
   const first = object.spec?.ordinals?.start ?? 0;
   let blocking: KubeObject<"Pod"> | undefined;
   const absent: string[] = [];
-  for (let ordinal = first; ordinal < first + desired; ordinal += 1) {
+  // Ends at the first absent Pod that nothing explains, else with enough names to show: never later than the Pods do.
+  for (let ordinal = first; ordinal < first + desired && absent.length < 10; ordinal += 1) {
     const name = `${ref.name}-${ordinal}`;
     const pod = byName.get(name);
     if (pod === undefined) {
@@ -226,7 +227,7 @@ function blockedByOrdinal(snapshot: Snapshot, state: State): Observation<"statef
     related: [podRef],
     evidence: [
       unready === undefined ? field(podRef, "metadata.deletionTimestamp", deletionTimestamp) : unreadyEvidence(unready),
-      fact(ref, "Pods not yet created", absent.slice(0, 10)),
+      fact(ref, "Pods not yet created", absent),
       ...counts,
     ],
     ...(since !== undefined && { since }),

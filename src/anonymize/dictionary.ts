@@ -36,7 +36,7 @@ export interface Dictionary {
 
 /** A run, or an IPv6 address (checked by `isIpv6`). */
 const runs =
-  /(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g;
+  /(?<![\w:.-])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g;
 
 /** What controllers append to a name: a hash, an ordinal or time, and after these five random letters. */
 const generated =

@@ -68,10 +68,16 @@ export function diagnose(
     const started = performance.now();
     const before = observed.length;
     try {
-      for (const observation of analyzer.check(snapshot)) observed.push({ analyzer: name, rules: analyzer.rules, observation });
+      for (const observation of analyzer.check(snapshot))
+        observed.push({ analyzer: name, rules: analyzer.rules, observation });
     } catch (error) {
       errors.push(`[${name}] ${messageOf(error)}`);
-      coverage.push({ what: `analyzer ${name}`, reason: `it failed: ${messageOf(error)}`, analyzers: [name], level: "gap" });
+      coverage.push({
+        what: `analyzer ${name}`,
+        reason: `it failed: ${messageOf(error)}`,
+        analyzers: [name],
+        level: "gap",
+      });
     }
     stats.push({ analyzer: name, durationMs: performance.now() - started, findings: observed.length - before });
   }
@@ -119,7 +125,8 @@ function isAskedFor(
   if (selector === undefined) return true;
   // A missing object has no labels: those that need it decide.
   const present = objects.map((ref) => snapshot.find(ref)).filter((located) => located !== undefined);
-  const judged = present.length > 0 ? present : related.map((ref) => snapshot.find(ref)).filter((located) => located !== undefined);
+  const judged =
+    present.length > 0 ? present : related.map((ref) => snapshot.find(ref)).filter((located) => located !== undefined);
   return judged.some((located) => selectorMatches(selector, located.object.metadata?.labels));
 }
 
@@ -136,7 +143,9 @@ function readGaps(snapshot: Snapshot, analyzers: readonly Analyzer[]): readonly 
   const gaps: CoverageGap[] = [];
   for (const { kind, namespace, state, reason, next } of snapshot.reads) {
     if (state === "complete") continue;
-    const users = analyzers.filter(({ needs, uses }) => needs.includes(kind) || uses.includes(kind)).map(({ name }) => name);
+    const users = analyzers
+      .filter(({ needs, uses }) => needs.includes(kind) || uses.includes(kind))
+      .map(({ name }) => name);
     if (users.length === 0) continue;
     const what = resourceName(kindDefinition(kind));
     if (state === "absent") {

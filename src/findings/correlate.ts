@@ -178,7 +178,10 @@ function incidentOf(
   unsorted: readonly Finding[],
   parents: ReadonlyMap<Finding, Link>,
 ): Incident {
-  const members = [root, ...unsorted.filter((member) => member !== root).sort((a, b) => a.depth - b.depth || compareFindings(a, b))];
+  const members = [
+    root,
+    ...unsorted.filter((member) => member !== root).sort((a, b) => a.depth - b.depth || compareFindings(a, b)),
+  ];
   const links = members.map((member) => parents.get(member)).filter((link) => link !== undefined);
   const onsets = members.map(({ since }) => since).filter((since) => since !== undefined);
   return {
@@ -211,16 +214,21 @@ function chainOf(snapshot: Snapshot, root: Finding, members: readonly Finding[])
     steps.push({ ...ref, ...(count > 1 && { count }), ...(isMissing && { missing: true }) });
   };
   if (root.cause !== undefined) add(root.cause);
-  add(root.object, root.objects.length);
+  // A ReplicaSet is the Deployment's own doing: the reader knows the Deployment.
+  if (root.object.kind === "ReplicaSet" && root.owner !== undefined) add(root.owner);
+  else add(root.object, root.objects.length);
   for (const kinds of stages) {
     const atStage = new Map<string, ObjectRef>();
     for (const { objects, owner } of members) {
       for (const ref of owner === undefined ? objects : [...objects, owner]) {
-        if (kinds.includes(ref.kind)) atStage.set(keyOf(ref), ref);
+        const isInner = ref.kind === "ReplicaSet" && owner !== undefined;
+        if (kinds.includes(ref.kind) && !isInner) atStage.set(keyOf(ref), ref);
       }
     }
     const [first] = atStage.values();
-    if (first !== undefined && !steps.some((step) => kinds.includes(step.kind))) add(first, atStage.size);
+    // Of a stage that the root stands on already, only what is another kind of object is news: a dead webhook Service and
+    // the Services whose Pods it blocks.
+    if (first !== undefined && !members[0]?.objects.some((ref) => kinds.includes(ref.kind))) add(first, atStage.size);
   }
   return steps;
 }

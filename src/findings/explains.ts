@@ -55,7 +55,15 @@ const explanations: readonly Explanation[] = [
     along: ["owner", "template", "select", "backend", "scale"],
   },
   {
-    causes: ["configmap-*", "secret-*", "serviceaccount-missing", "image-pull-secret-missing", "pvc-*", "pv-*", "storageclass-*"],
+    causes: [
+      "configmap-*",
+      "secret-*",
+      "serviceaccount-missing",
+      "image-pull-secret-missing",
+      "pvc-*",
+      "pv-*",
+      "storageclass-*",
+    ],
     symptoms: [
       "pod-create-config-error",
       "pod-create-container-error",
@@ -96,7 +104,8 @@ const explanations: readonly Explanation[] = [
 /** Whether a finding of rule `cause` may explain one of rule `symptom`. */
 export function mayExplain(cause: string, symptom: string): boolean {
   return explanations.some(
-    ({ causes, symptoms }) => causes.some((name) => named(name, cause)) && symptoms.some((name) => named(name, symptom)),
+    ({ causes, symptoms }) =>
+      causes.some((name) => named(name, cause)) && symptoms.some((name) => named(name, symptom)),
   );
 }
 

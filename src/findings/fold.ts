@@ -27,7 +27,14 @@ export function foldFindings(snapshot: Snapshot, observed: readonly Observed[]):
   for (const entry of observed) {
     const { rule, object, discriminator = "", because = "", cause } = entry.observation;
     const subject = ownerOf(snapshot, object) ?? object;
-    const key = [rule, keyOf(subject), object.kind, discriminator, because, cause === undefined ? "" : keyOf(cause)].join("\n");
+    const key = [
+      rule,
+      keyOf(subject),
+      object.kind,
+      discriminator,
+      because,
+      cause === undefined ? "" : keyOf(cause),
+    ].join("\n");
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [entry]);
     else group.push(entry);

@@ -28,8 +28,7 @@ export interface EventRecord {
 export function eventRecord(event: KubeObject<"Event">): EventRecord {
   const { series, involvedObject: subject = {}, metadata = {} } = event;
   const created = parseTime(metadata.creationTimestamp);
-  const lastSeen =
-    parseTime(series?.lastObservedTime) ?? parseTime(event.lastTimestamp) ?? parseTime(event.eventTime);
+  const lastSeen = parseTime(series?.lastObservedTime) ?? parseTime(event.lastTimestamp) ?? parseTime(event.eventTime);
   const firstSeen = parseTime(event.firstTimestamp) ?? parseTime(event.eventTime) ?? created;
   const regarding = namedRef(subject.kind ?? "", subject.namespace, subject.name ?? "");
   return {
@@ -41,7 +40,8 @@ export function eventRecord(event: KubeObject<"Event">): EventRecord {
     lastSeen: lastSeen ?? firstSeen,
     regarding: subject.uid === undefined || subject.uid === "" ? regarding : { ...regarding, uid: subject.uid },
     fieldPath: subject.fieldPath,
-    component: event.reportingComponent === "" ? event.source?.component : (event.reportingComponent ?? event.source?.component),
+    component:
+      event.reportingComponent === "" ? event.source?.component : (event.reportingComponent ?? event.source?.component),
     name: metadata.name ?? "",
   };
 }

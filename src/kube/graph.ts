@@ -5,7 +5,7 @@
  */
 import { isKindName, type KubeObject } from "./kinds.ts";
 import { keyOf, namedRef, type ObjectRef, refOf } from "./object-ref.ts";
-import { controllerOf, podsSelectedBy, podsMatching, referencesOf } from "./relations.ts";
+import { controllerOf, podsSelectedBy, podsMatching, referencesOf, workloadsBehind } from "./relations.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Why one object can break another. */
@@ -62,7 +62,10 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
       const { spec } = as("Pod");
       for (const reference of referencesOf(spec)) {
         const scope = reference.kind === "PriorityClass" || reference.kind === "RuntimeClass" ? undefined : namespace;
-        add(reference.kind === "PersistentVolumeClaim" ? "mount" : "ref", namedRef(reference.kind, scope, reference.name));
+        add(
+          reference.kind === "PersistentVolumeClaim" ? "mount" : "ref",
+          namedRef(reference.kind, scope, reference.name),
+        );
       }
       if (spec?.nodeName !== undefined && spec.nodeName !== "") add("node", namedRef("Node", undefined, spec.nodeName));
       add("template", controllerOf(as("Pod")));
@@ -86,15 +89,21 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
     }
     case "PersistentVolumeClaim": {
       const { volumeName, storageClassName } = as("PersistentVolumeClaim").spec ?? {};
-      if (volumeName !== undefined && volumeName !== "") add("mount", namedRef("PersistentVolume", undefined, volumeName));
+      if (volumeName !== undefined && volumeName !== "")
+        add("mount", namedRef("PersistentVolume", undefined, volumeName));
       if (storageClassName !== undefined && storageClassName !== "") {
         add("mount", namedRef("StorageClass", undefined, storageClassName));
       }
       break;
     }
-    case "Service":
-      for (const pod of podsSelectedBy(snapshot, as("Service"))) add("select", refOf("Pod", pod));
+    case "Service": {
+      const pods = podsSelectedBy(snapshot, as("Service"));
+      for (const pod of pods) add("select", refOf("Pod", pod));
+      // A workload that could not make its Pods breaks the Service all the same.
+      if (pods.length === 0)
+        for (const { ref: workload } of workloadsBehind(snapshot, as("Service"))) add("select", workload);
       break;
+    }
     case "Ingress":
       for (const backend of backendsOf(as("Ingress"))) add("backend", namedRef("Service", namespace, backend.service));
       for (const { secretName } of as("Ingress").spec?.tls ?? []) {

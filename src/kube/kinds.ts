@@ -5,9 +5,14 @@
  */
 import type {
   CoreV1Event,
+  V1APIService,
+  V1ClusterRole,
+  V1ClusterRoleBinding,
   V1ConfigMap,
   V1CronJob,
   V1CSIDriver,
+  V1CSINode,
+  V1CustomResourceDefinition,
   V1DaemonSet,
   V1Deployment,
   V1EndpointSlice,
@@ -30,6 +35,8 @@ import type {
   V1PriorityClass,
   V1ReplicaSet,
   V1ResourceQuota,
+  V1Role,
+  V1RoleBinding,
   V1RuntimeClass,
   V1Secret,
   V1Service,
@@ -41,6 +48,19 @@ import type {
   V2HorizontalPodAutoscaler,
 } from "@kubernetes/client-node";
 import type { PluginNetworkPolicy } from "./custom-kinds.ts";
+import type {
+  CatalogSourceResource,
+  ClusterCatalogResource,
+  ClusterExtensionResource,
+  ClusterServiceVersionResource,
+  GatewayClassResource,
+  GatewayResource,
+  GatewayRouteResource,
+  InstallPlanResource,
+  OperatorGroupResource,
+  ReferenceGrantResource,
+  SubscriptionResource,
+} from "./custom-kinds.ts";
 import type { AnyFields, Fields, Kept, Wire } from "./wire.ts";
 
 /** Where a kind lives in the API and what is kept of its objects. */
@@ -95,6 +115,12 @@ const metadata = {
 /** With the times of changes, for kinds whose rules ask since when a spec has been as it is. */
 const metadataWithChanges = { ...metadata, managedFields: [{ subresource: true, time: true }] } as const;
 
+/** With the clients that wrote it and the API version that each used, for kinds that old API versions once served. */
+const metadataWithManagers = {
+  ...metadata,
+  managedFields: [{ manager: true, apiVersion: true, subresource: true, time: true }],
+} as const;
+
 const conditions = [
   { type: true, status: true, reason: true, message: true, lastTransitionTime: true, observedGeneration: true },
 ] as const;
@@ -135,7 +161,7 @@ const container = {
   readinessProbe: probe,
   livenessProbe: probe,
   startupProbe: probe,
-  securityContext: { privileged: true, runAsNonRoot: true, runAsUser: true },
+  securityContext: { privileged: true, runAsNonRoot: true, runAsUser: true, capabilities: { add: true } },
 } as const;
 
 const keyToPath = [{ key: true, path: true }] as const;
@@ -153,6 +179,8 @@ const podSpec = {
   terminationGracePeriodSeconds: true,
   activeDeadlineSeconds: true,
   hostNetwork: true,
+  hostPID: true,
+  hostIPC: true,
   dnsPolicy: true,
   hostname: true,
   subdomain: true,
@@ -255,7 +283,28 @@ type NetworkPolicyJson = Omit<V1NetworkPolicy, "spec"> & {
   };
 };
 
-/** Every built-in kind that k8sgpt reads, by its API name. */
+const gatewayReference = { group: true, kind: true, namespace: true, name: true } as const;
+
+const gatewayBackend = { ...gatewayReference, port: true, weight: true } as const;
+
+const gatewayParent = { ...gatewayReference, sectionName: true, port: true } as const;
+
+/** All kinds of routes have parents and backends in the same places. */
+const gatewayRoute = {
+  metadata,
+  spec: {
+    parentRefs: [gatewayParent],
+    hostnames: true,
+    rules: [
+      { filters: [{ type: true, requestMirror: { backendRef: gatewayBackend } }], backendRefs: [gatewayBackend] },
+    ],
+  },
+  status: { parents: [{ parentRef: gatewayParent, controllerName: true, conditions }] },
+} as const;
+
+const operatorReference = { kind: true, namespace: true, name: true } as const;
+
+/** Every kind that k8sgpt reads, by its API name: the built-in ones, and custom resources of well-known projects. */
 export const kinds = {
   Pod: kind<V1Pod>()({
     group: "",
@@ -272,6 +321,7 @@ export const kinds = {
         message: true,
         startTime: true,
         podIP: true,
+        podIPs: [{ ip: true }],
         hostIP: true,
         qosClass: true,
         nominatedNodeName: true,
@@ -448,7 +498,7 @@ export const kinds = {
         csi: { driver: true, volumeHandle: true },
         nodeAffinity: true,
       },
-      status: { phase: true, reason: true, message: true },
+      status: { phase: true, reason: true, message: true, lastPhaseTransitionTime: true },
     },
   }),
   ResourceQuota: kind<V1ResourceQuota>()({
@@ -704,6 +754,13 @@ export const kinds = {
     namespaced: false,
     fields: { metadata, spec: { attachRequired: true } },
   }),
+  CSINode: kind<V1CSINode>()({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "csinodes",
+    namespaced: false,
+    fields: { metadata, spec: { drivers: [{ name: true }] } },
+  }),
   VolumeAttachment: kind<V1VolumeAttachment>()({
     group: "storage.k8s.io",
     version: "v1",
@@ -787,6 +844,83 @@ export const kinds = {
       spec: { holderIdentity: true, leaseDurationSeconds: true, renewTime: true, acquireTime: true },
     },
   }),
+  Role: kind<V1Role>()({
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    plural: "roles",
+    namespaced: true,
+    fields: {
+      metadata: metadataWithManagers,
+      rules: [{ apiGroups: true, resources: true, resourceNames: true, verbs: true }],
+    },
+  }),
+  ClusterRole: kind<V1ClusterRole>()({
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    plural: "clusterroles",
+    namespaced: false,
+    fields: {
+      metadata: metadataWithManagers,
+      rules: [{ apiGroups: true, resources: true, resourceNames: true, verbs: true }],
+    },
+  }),
+  RoleBinding: kind<V1RoleBinding>()({
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    plural: "rolebindings",
+    namespaced: true,
+    fields: {
+      metadata: metadataWithManagers,
+      roleRef: { kind: true, name: true },
+      subjects: [{ kind: true, name: true, namespace: true }],
+    },
+  }),
+  ClusterRoleBinding: kind<V1ClusterRoleBinding>()({
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    plural: "clusterrolebindings",
+    namespaced: false,
+    fields: {
+      metadata: metadataWithManagers,
+      roleRef: { kind: true, name: true },
+      subjects: [{ kind: true, name: true, namespace: true }],
+    },
+  }),
+  CustomResourceDefinition: kind<V1CustomResourceDefinition>()({
+    group: "apiextensions.k8s.io",
+    version: "v1",
+    plural: "customresourcedefinitions",
+    namespaced: false,
+    shortNames: ["crd", "crds"],
+    // The schemas of the versions are most of its size, and nothing here needs them.
+    fields: {
+      metadata: metadataWithManagers,
+      spec: {
+        group: true,
+        scope: true,
+        names: { kind: true, plural: true, shortNames: true },
+        versions: [{ name: true, served: true, storage: true, deprecated: true }],
+        conversion: {
+          strategy: true,
+          webhook: {
+            clientConfig: { url: true, caBundle: true, service: { namespace: true, name: true, port: true } },
+          },
+        },
+      },
+      status: { storedVersions: true, conditions },
+    },
+  }),
+  APIService: kind<V1APIService>()({
+    group: "apiregistration.k8s.io",
+    version: "v1",
+    plural: "apiservices",
+    namespaced: false,
+    fields: {
+      metadata: metadataWithManagers,
+      spec: { group: true, version: true, service: { namespace: true, name: true, port: true } },
+      status: { conditions },
+    },
+  }),
   ValidatingWebhookConfiguration: kind<V1ValidatingWebhookConfiguration>()({
     group: "admissionregistration.k8s.io",
     version: "v1",
@@ -800,6 +934,197 @@ export const kinds = {
     plural: "mutatingwebhookconfigurations",
     namespaced: false,
     fields: { metadata, webhooks: [webhook] },
+  }),
+  GatewayClass: kind<GatewayClassResource>()({
+    group: "gateway.networking.k8s.io",
+    version: "v1",
+    plural: "gatewayclasses",
+    namespaced: false,
+    shortNames: ["gc"],
+    fields: { metadata, spec: { controllerName: true, parametersRef: gatewayReference }, status: { conditions } },
+  }),
+  Gateway: kind<GatewayResource>()({
+    group: "gateway.networking.k8s.io",
+    version: "v1",
+    plural: "gateways",
+    namespaced: true,
+    shortNames: ["gtw"],
+    fields: {
+      metadata,
+      spec: {
+        gatewayClassName: true,
+        listeners: [
+          {
+            name: true,
+            hostname: true,
+            port: true,
+            protocol: true,
+            tls: { mode: true, certificateRefs: [gatewayReference] },
+            allowedRoutes: { namespaces: { from: true, selector: labelSelector } },
+          },
+        ],
+      },
+      status: {
+        addresses: [{ type: true, value: true }],
+        conditions,
+        listeners: [{ name: true, attachedRoutes: true, conditions }],
+      },
+    },
+  }),
+  HTTPRoute: kind<GatewayRouteResource>()({
+    group: "gateway.networking.k8s.io",
+    version: "v1",
+    plural: "httproutes",
+    namespaced: true,
+    fields: gatewayRoute,
+  }),
+  GRPCRoute: kind<GatewayRouteResource>()({
+    group: "gateway.networking.k8s.io",
+    version: "v1",
+    plural: "grpcroutes",
+    namespaced: true,
+    fields: gatewayRoute,
+  }),
+  TLSRoute: kind<GatewayRouteResource>()({
+    group: "gateway.networking.k8s.io",
+    version: "v1",
+    plural: "tlsroutes",
+    namespaced: true,
+    fields: gatewayRoute,
+  }),
+  ReferenceGrant: kind<ReferenceGrantResource>()({
+    group: "gateway.networking.k8s.io",
+    // Served by every release of the API; v1 only by the newest.
+    version: "v1beta1",
+    plural: "referencegrants",
+    namespaced: true,
+    shortNames: ["refgrant"],
+    fields: {
+      metadata,
+      spec: { from: [{ group: true, kind: true, namespace: true }], to: [{ group: true, kind: true, name: true }] },
+    },
+  }),
+  ClusterCatalog: kind<ClusterCatalogResource>()({
+    group: "olm.operatorframework.io",
+    version: "v1",
+    plural: "clustercatalogs",
+    namespaced: false,
+    fields: {
+      metadata: metadataWithChanges,
+      spec: { availabilityMode: true, source: { type: true, image: { ref: true } } },
+      status: { conditions, resolvedSource: { type: true, image: { ref: true } } },
+    },
+  }),
+  ClusterExtension: kind<ClusterExtensionResource>()({
+    group: "olm.operatorframework.io",
+    version: "v1",
+    plural: "clusterextensions",
+    namespaced: false,
+    fields: {
+      metadata: metadataWithChanges,
+      spec: {
+        namespace: true,
+        serviceAccount: { name: true },
+        source: {
+          sourceType: true,
+          catalog: { packageName: true, version: true, channels: true, upgradeConstraintPolicy: true },
+        },
+      },
+      status: { conditions, install: { bundle: { name: true, version: true } } },
+    },
+  }),
+  ClusterServiceVersion: kind<ClusterServiceVersionResource>()({
+    group: "operators.coreos.com",
+    version: "v1alpha1",
+    plural: "clusterserviceversions",
+    namespaced: true,
+    shortNames: ["csv", "csvs"],
+    fields: {
+      metadata,
+      spec: { version: true, replaces: true, installModes: [{ type: true, supported: true }] },
+      status: {
+        phase: true,
+        reason: true,
+        message: true,
+        lastTransitionTime: true,
+        lastUpdateTime: true,
+        requirementStatus: [{ group: true, version: true, kind: true, name: true, status: true, message: true }],
+      },
+    },
+  }),
+  Subscription: kind<SubscriptionResource>()({
+    group: "operators.coreos.com",
+    version: "v1alpha1",
+    plural: "subscriptions",
+    namespaced: true,
+    shortNames: ["sub", "subs"],
+    fields: {
+      metadata,
+      spec: {
+        source: true,
+        sourceNamespace: true,
+        name: true,
+        channel: true,
+        startingCSV: true,
+        installPlanApproval: true,
+      },
+      status: {
+        state: true,
+        reason: true,
+        currentCSV: true,
+        installedCSV: true,
+        installPlanRef: operatorReference,
+        catalogHealth: [{ healthy: true, lastUpdated: true, catalogSourceRef: operatorReference }],
+        conditions,
+        lastUpdated: true,
+      },
+    },
+  }),
+  InstallPlan: kind<InstallPlanResource>()({
+    group: "operators.coreos.com",
+    version: "v1alpha1",
+    plural: "installplans",
+    namespaced: true,
+    shortNames: ["ip"],
+    fields: {
+      metadata,
+      spec: { approval: true, approved: true, generation: true, clusterServiceVersionNames: true },
+      status: {
+        phase: true,
+        message: true,
+        startTime: true,
+        conditions,
+        bundleLookups: [{ identifier: true, path: true, catalogSourceRef: operatorReference, conditions }],
+      },
+    },
+  }),
+  CatalogSource: kind<CatalogSourceResource>()({
+    group: "operators.coreos.com",
+    version: "v1alpha1",
+    plural: "catalogsources",
+    namespaced: true,
+    shortNames: ["catsrc"],
+    fields: {
+      metadata,
+      spec: { sourceType: true, image: true, address: true, configMap: true },
+      status: {
+        reason: true,
+        message: true,
+        connectionState: { address: true, lastObservedState: true, lastConnect: true },
+      },
+    },
+  }),
+  OperatorGroup: kind<OperatorGroupResource>()({
+    group: "operators.coreos.com",
+    version: "v1",
+    plural: "operatorgroups",
+    namespaced: true,
+    shortNames: ["og"],
+    fields: {
+      metadata,
+      spec: { targetNamespaces: true, selector: labelSelector, serviceAccountName: true },
+      status: { namespaces: true, conditions },
+    },
   }),
 } as const;
 

@@ -73,7 +73,10 @@ export function verdictOf(policies: readonly Policy[], direction: Direction, pee
   let isUnknown = false;
   for (const policy of policies) {
     for (const { peers, ports } of rulesOf(policy, direction)) {
-      const verdict = both(anyOf(peers, (each) => peerVerdict(each, policy.metadata?.namespace, peer)), anyOf(ports, (each) => portVerdict(each, port)));
+      const verdict = both(
+        anyOf(peers, (each) => peerVerdict(each, policy.metadata?.namespace, peer)),
+        anyOf(ports, (each) => portVerdict(each, port)),
+      );
       if (verdict === "allowed") return "allowed";
       if (verdict === "unknown") isUnknown = true;
     }
@@ -87,8 +90,16 @@ export function rulesOf(
   direction: Direction,
 ): readonly { readonly peers: readonly PolicyPeer[]; readonly ports: readonly PolicyPort[]; readonly path: string }[] {
   return direction === "Ingress"
-    ? (spec?.ingress ?? []).map(({ from, ports }, index) => ({ peers: from ?? [], ports: ports ?? [], path: `spec.ingress[${index}]` }))
-    : (spec?.egress ?? []).map(({ to, ports }, index) => ({ peers: to ?? [], ports: ports ?? [], path: `spec.egress[${index}]` }));
+    ? (spec?.ingress ?? []).map(({ from, ports }, index) => ({
+        peers: from ?? [],
+        ports: ports ?? [],
+        path: `spec.ingress[${index}]`,
+      }))
+    : (spec?.egress ?? []).map(({ to, ports }, index) => ({
+        peers: to ?? [],
+        ports: ports ?? [],
+        path: `spec.egress[${index}]`,
+      }));
 }
 
 /** An empty list allows all; else one entry that allows is enough. */
@@ -120,8 +131,12 @@ function peerVerdict(peer: PolicyPeer, policyNamespace: string | undefined, othe
 }
 
 function namespaceVerdict(selector: LabelSelector, name: string, labels: Labels | undefined): Verdict {
-  if (labels !== undefined) return selectorMatches(selector, { [namespaceName]: name, ...labels }) ? "allowed" : "denied";
-  const keys = [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map(({ key }) => key ?? "")];
+  if (labels !== undefined)
+    return selectorMatches(selector, { [namespaceName]: name, ...labels }) ? "allowed" : "denied";
+  const keys = [
+    ...Object.keys(selector.matchLabels ?? {}),
+    ...(selector.matchExpressions ?? []).map(({ key }) => key ?? ""),
+  ];
   if (keys.some((key) => key !== namespaceName)) return "unknown";
   return selectorMatches(selector, { [namespaceName]: name }) ? "allowed" : "denied";
 }
@@ -194,7 +209,8 @@ function dottedBits(text: string): bigint | undefined {
 }
 
 const labelsByNamespace = oncePerSnapshot(
-  (snapshot) => new Map(snapshot.list("Namespace").map(({ metadata }) => [metadata?.name ?? "", metadata?.labels ?? {}])),
+  (snapshot) =>
+    new Map(snapshot.list("Namespace").map(({ metadata }) => [metadata?.name ?? "", metadata?.labels ?? {}])),
 );
 
 /** The Pod as the other side of a connection, with further addresses under which it is reached. */

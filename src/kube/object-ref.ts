@@ -40,7 +40,9 @@ export function qualifiedName(ref: ObjectRef): string {
 
 /** Orders by kind, namespace, name; the order of the host's locale plays no part. */
 export function compareRefs(a: ObjectRef, b: ObjectRef): number {
-  return compareText(a.kind, b.kind) || compareText(a.namespace ?? "", b.namespace ?? "") || compareText(a.name, b.name);
+  return (
+    compareText(a.kind, b.kind) || compareText(a.namespace ?? "", b.namespace ?? "") || compareText(a.name, b.name)
+  );
 }
 
 /** Orders text by code unit, the same on every machine. */

@@ -328,20 +328,17 @@ export function* templatedOfKind(snapshot: Snapshot, kind: Templated["kind"]): I
       path: "spec.template.spec",
       labels: template?.metadata?.labels,
       spec: template?.spec,
-      wanted: wantedBy(kind, object),
+      wanted: wantedBy({ kind, object }),
     };
   }
 }
 
-function wantedBy(kind: Templated["kind"], object: KubeObject): number {
-  // Each kind counts what it wants in a place of its own; the others lack that field.
-  const { spec, status } = object as {
-    spec?: { replicas?: number; suspend?: boolean };
-    status?: { desiredNumberScheduled?: number; active?: number };
-  };
-  if (kind === "DaemonSet") return status?.desiredNumberScheduled ?? 0;
-  if (kind === "Job") return spec?.suspend === true ? 0 : (status?.active ?? 0);
-  return spec?.replicas ?? 1;
+function wantedBy(located: Located): number {
+  if (isOfKind(located, "DaemonSet")) return located.object.status?.desiredNumberScheduled ?? 0;
+  if (isOfKind(located, "Job")) return located.object.spec?.suspend === true ? 0 : (located.object.status?.active ?? 0);
+  const hasReplicas =
+    isOfKind(located, "Deployment") || isOfKind(located, "ReplicaSet") || isOfKind(located, "StatefulSet");
+  return hasReplicas ? (located.object.spec?.replicas ?? 1) : 0;
 }
 
 // ---- nodes and claims -------------------------------------------------------------------------------------------------
@@ -415,8 +412,11 @@ export function nodeSelected(spec: PodSpec | undefined, node: KubeObject<"Node">
 
 /** The terms of the required node affinity; undefined when the Pod spec has none. */
 export function requiredNodeTerms(spec: PodSpec | undefined): readonly NodeTerm[] | undefined {
-  // `affinity` is kept whole; its shape is the API's.
-  return spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  // `affinity` is kept whole: its shape is the API's, but nobody has checked it in a dump.
+  return terms?.filter?.(
+    (term) => Array.isArray(term?.matchExpressions ?? []) && Array.isArray(term?.matchFields ?? []),
+  );
 }
 
 function nodeRequirementMet({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
@@ -448,3 +448,17 @@ export function tolerates(spec: PodSpec | undefined, taint: Taint): boolean {
     return key === taint.key && (operator === "Exists" || (value ?? "") === (taint.value ?? ""));
   });
 }
+
+/** The workloads whose Pods the Service would select, whether they have any or not. */
+export function workloadsBehind(snapshot: Snapshot, service: KubeObject<"Service">): readonly Templated[] {
+  const { namespace } = service.metadata ?? {};
+  const { selector } = service.spec ?? {};
+  if (selector === undefined || Object.keys(selector).length === 0) return [];
+  return (workloadsByNamespace(snapshot).get(namespace ?? "") ?? []).filter(({ labels }) =>
+    mapMatches(selector, labels),
+  );
+}
+
+const workloadsByNamespace = oncePerSnapshot((snapshot) =>
+  Map.groupBy(templatedWorkloads(snapshot), ({ ref }) => ref.namespace ?? ""),
+);

@@ -51,7 +51,8 @@ const descriptors: Readonly<Record<string, string>> = {
  * @param timeZone `spec.timeZone`, an IANA name.
  */
 export function parseSchedule(text: string | undefined, timeZone?: string): Schedule | undefined {
-  if (text === undefined) return undefined;
+  // A dump may hold anything in place of text.
+  if (typeof text !== "string") return undefined;
   let zone = timeZone;
   let spec = text;
   const prefix = /^(?:CRON_)?TZ=(\S*) (.*)$/s.exec(text);

@@ -146,7 +146,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
 
   const logs = new Map((input.logs ?? []).map((log) => [`${log.namespace}/${log.pod}/${log.container}`, log]));
   const reads = [...input.reads].sort(
-    (a, b) => kindNames.indexOf(a.kind) - kindNames.indexOf(b.kind) || compareText(a.namespace ?? "", b.namespace ?? ""),
+    (a, b) =>
+      kindNames.indexOf(a.kind) - kindNames.indexOf(b.kind) || compareText(a.namespace ?? "", b.namespace ?? ""),
   );
   const readsByKind = Map.groupBy(reads, (read) => read.kind);
   let eventIndex: { all: readonly EventRecord[]; bySubject: ReadonlyMap<string, readonly EventRecord[]> } | undefined;

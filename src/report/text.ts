@@ -185,8 +185,8 @@ function verdictLines(report: Report, view: View): readonly string[] {
   const incomplete = report.complete ? [] : wrap(incompleteSentence(report), width).map(palette.warning);
   if (worst !== undefined) {
     const severity: Severity = problems.some((finding) => finding.severity === "critical") ? "critical" : "warning";
-    const incidents = counted(report.incidents.filter(isProblem).length, "incident");
-    const text = `${glyphs[severity]} ${countBySeverity(problems)} in ${incidents}${also}`;
+    const incidents = report.incidents.filter(isProblem);
+    const text = `${glyphs[severity]} ${counted(incidents.length, "incident")}: ${countBySeverity(incidents)} (${counted(problems.length, "finding")})${also}`;
     return [...wrap(text, width).map((line) => palette.strong(palette[severity](line))), ...incomplete];
   }
   if (!report.complete) {

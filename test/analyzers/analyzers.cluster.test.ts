@@ -51,16 +51,29 @@ describe.each(tables.map((table) => [table.analyzer.name, table] as const))("%s"
 });
 
 /** The fields that the server owns: it refuses or replaces them. */
-const serverOwned = ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"];
+const serverOwned = [
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+  "resourceVersion",
+];
 
 async function applyAll(manifests: readonly Manifest[]): Promise<void> {
   const given = new Set(manifests.filter(({ kind }) => kind === "Namespace").map(({ metadata }) => metadata.name));
   const needed = new Set(manifests.map(({ metadata }) => metadata.namespace).filter((name) => name !== undefined));
-  const namespaces = [...needed].filter((name) => !given.has(name)).map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
+  const namespaces = [...needed]
+    .filter((name) => !given.has(name))
+    .map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
   await client.apply(namespaces);
   // Namespaces first: a case may give them in any place.
-  for (const manifest of [...manifests].sort((a, b) => Number(b.kind === "Namespace") - Number(a.kind === "Namespace"))) {
-    const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !serverOwned.includes(name)));
+  for (const manifest of [...manifests].sort(
+    (a, b) => Number(b.kind === "Namespace") - Number(a.kind === "Namespace"),
+  )) {
+    const metadata = Object.fromEntries(
+      Object.entries(manifest.metadata).filter(([name]) => !serverOwned.includes(name)),
+    );
     const object = { ...manifest, metadata: { ...metadata, name: manifest.metadata.name } };
     await client.apply([object]);
     if (manifest["status"] !== undefined && hasStatus(manifest.kind)) await client.applyStatus(object);
@@ -77,10 +90,20 @@ async function removeAll(manifests: readonly Manifest[]): Promise<void> {
     const { metadata } = manifest;
     if (ambient.has(keyOf(refOf(manifest.kind, { metadata })))) continue;
     // No controller runs here that would remove finalizers or end Pods.
-    await client.raw("PATCH", path, { metadata: { finalizers: null } }, { headers: { "content-type": "application/merge-patch+json" } });
+    await client.raw(
+      "PATCH",
+      path,
+      { metadata: { finalizers: null } },
+      { headers: { "content-type": "application/merge-patch+json" } },
+    );
     if (manifest.kind === "Namespace") {
       await client.raw("DELETE", path);
-      await client.raw("PUT", `${path}/finalize`, { apiVersion: "v1", kind: "Namespace", metadata: { name: metadata.name }, spec: { finalizers: [] } });
+      await client.raw("PUT", `${path}/finalize`, {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: metadata.name },
+        spec: { finalizers: [] },
+      });
     } else {
       await client.raw("DELETE", `${path}?gracePeriodSeconds=0&propagationPolicy=Background`);
     }
@@ -94,7 +117,11 @@ async function objectsOf(kinds: readonly KindName[]): Promise<readonly { kind: K
   return kinds.flatMap((kind) => (input.objects[kind] ?? []).map((object: KubeObject) => ({ kind, object })));
 }
 
-async function readBack({ analyzer }: CaseTable, entry: Case, manifests: readonly Manifest[]): Promise<ReturnType<typeof snapshotFrom>> {
+async function readBack(
+  { analyzer }: CaseTable,
+  entry: Case,
+  manifests: readonly Manifest[],
+): Promise<ReturnType<typeof snapshotFrom>> {
   const given = new Map(manifests.map((manifest) => [keyOf(refOf(manifest.kind, manifest)), manifest]));
   const objects: Partial<Record<KindName, KubeObject[]>> = {};
   for (const { kind, object } of await objectsOf([...new Set([...analyzer.needs, ...analyzer.uses])])) {
@@ -106,7 +133,10 @@ async function readBack({ analyzer }: CaseTable, entry: Case, manifests: readonl
     const chosen = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => serverOwned.includes(name)));
     (objects[kind] ??= []).push({ ...object, metadata: { ...kept, ...chosen } } as KubeObject);
   }
-  const lost = [...given.values()].filter(({ kind }) => isKindName(kind) && [...analyzer.needs, ...analyzer.uses].includes(kind) && entry.unread?.includes(kind) !== true);
+  const lost = [...given.values()].filter(
+    ({ kind }) =>
+      isKindName(kind) && [...analyzer.needs, ...analyzer.uses].includes(kind) && entry.unread?.includes(kind) !== true,
+  );
   expect(lost.map((manifest) => keyOf(refOf(manifest.kind, manifest)))).toEqual([]);
   return snapshotFrom(analyzer, entry, objects);
 }

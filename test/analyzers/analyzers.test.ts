@@ -5,25 +5,28 @@ import { caseTables } from "./tables.ts";
 
 const tables = await caseTables();
 
-describe.each(tables.map((table) => [table.analyzer.name, table] as const))("%s", (_name, { analyzer, fires, silent }) => {
-  test.each(fires.map((entry) => [entry.name, entry] as const))("fires: %s", (_case, entry) => {
-    const { said, expected } = comparable(saidOf(analyzer, snapshotOf(analyzer, entry)), entry.expect);
-    expect(said).toEqual(expected);
-  });
-  test.each(silent.map((entry) => [entry.name, entry] as const))("silent: %s", (_case, entry) => {
-    expect(saidOf(analyzer, snapshotOf(analyzer, entry))).toEqual([]);
-  });
+describe.each(tables.map((table) => [table.analyzer.name, table] as const))(
+  "%s",
+  (_name, { analyzer, fires, silent }) => {
+    test.each(fires.map((entry) => [entry.name, entry] as const))("fires: %s", (_case, entry) => {
+      const { said, expected } = comparable(saidOf(analyzer, snapshotOf(analyzer, entry)), entry.expect);
+      expect(said).toEqual(expected);
+    });
+    test.each(silent.map((entry) => [entry.name, entry] as const))("silent: %s", (_case, entry) => {
+      expect(saidOf(analyzer, snapshotOf(analyzer, entry))).toEqual([]);
+    });
 
-  test("has silent cases", () => {
-    expect(silent.length).toBeGreaterThan(0);
-  });
-  test("no case stands twice", () => {
-    const names = [...fires, ...silent].map(({ name }) => name);
-    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
-    const given = [...fires, ...silent].map((entry) => JSON.stringify([entry.given, entry.unread, entry.logs]));
-    expect(given.filter((text, index) => given.indexOf(text) !== index)).toEqual([]);
-  });
-});
+    test("has silent cases", () => {
+      expect(silent.length).toBeGreaterThan(0);
+    });
+    test("no case stands twice", () => {
+      const names = [...fires, ...silent].map(({ name }) => name);
+      expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+      const given = [...fires, ...silent].map((entry) => JSON.stringify([entry.given, entry.unread, entry.logs]));
+      expect(given.filter((text, index) => given.indexOf(text) !== index)).toEqual([]);
+    });
+  },
+);
 
 test("every analyzer has a table", () => {
   const withTable = new Set(tables.map(({ analyzer }) => analyzer.name));

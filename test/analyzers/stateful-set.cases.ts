@@ -84,6 +84,11 @@ export default cases(statefulSet, {
       expect: [{ rule: "statefulset-blocked-by-ordinal", ...said, severity: "critical" }],
     },
     {
+      name: "a slip of the keyboard: two billion replicas",
+      given: [but(but(db, short(1, 0)), "{ spec: { replicas: 2000000000 } }"), service, pod(0, unready("10m"))],
+      expect: [{ rule: "statefulset-blocked-by-ordinal", ...said, severity: "critical", cause: "Pod/shop/db-0" }],
+    },
+    {
       name: "three run and none is ready",
       given: [but(db, short(3, 0)), service, pod(0, unready("10m")), pod(1, unready("9m")), pod(2, unready("8m"))],
       expect: [{ rule: "replicas-short", ...said, severity: "critical" }],

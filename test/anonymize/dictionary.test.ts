@@ -1,4 +1,14 @@
-import { array, assert as check, constant, constantFrom, oneof, property, string, stringMatching, tuple } from "fast-check";
+import {
+  array,
+  assert as check,
+  constant,
+  constantFrom,
+  oneof,
+  property,
+  string,
+  stringMatching,
+  tuple,
+} from "fast-check";
 import { describe, expect, it } from "vitest";
 import { redactCredentials, redacted } from "../../src/anonymize/credentials.ts";
 import { createDictionary, type Dictionary, learnImage, runsIn } from "../../src/anonymize/dictionary.ts";
@@ -95,30 +105,29 @@ describe("unmask", () => {
 /** Texts in which names stand in all sorts of company. */
 const textOf = (known: readonly (readonly [string, string])[]) =>
   array(
-      oneof(
-        string({ maxLength: 12 }),
-        known.length === 0 ? constant(" ") : constantFrom(...known.map(([value]) => value)),
-        constantFrom(
-          " ",
-          "/",
-          ".",
-          "-",
-          "_",
-          ":",
-          '"',
-          "-x2x8l",
-          "-0",
-          "-7d4b9c6f5-",
-          "@",
-          "://",
-          "10.0.0.7",
-          "ns-1",
-          "host-1.example",
-        ),
+    oneof(
+      string({ maxLength: 12 }),
+      known.length === 0 ? constant(" ") : constantFrom(...known.map(([value]) => value)),
+      constantFrom(
+        " ",
+        "/",
+        ".",
+        "-",
+        "_",
+        ":",
+        '"',
+        "-x2x8l",
+        "-0",
+        "-7d4b9c6f5-",
+        "@",
+        "://",
+        "10.0.0.7",
+        "ns-1",
+        "host-1.example",
       ),
-      { maxLength: 20 },
-    )
-    .map((parts) => parts.join(""));
+    ),
+    { maxLength: 20 },
+  ).map((parts) => parts.join(""));
 
 const build = (known: readonly (readonly [string, string])[], text: string): Dictionary => {
   const dictionary = createDictionary();

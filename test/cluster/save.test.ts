@@ -167,12 +167,12 @@ describe("saveSnapshot", () => {
   });
 
   it("says why it cannot be written, and leaves nothing behind", async () => {
-    const missing = await saveSnapshot(input, join(folder, "no/such/a.tar.gz"), options).catch(
-      (error: unknown) => error,
-    );
-    expect(missing).toBeInstanceOf(Fault);
-    expect((missing as Fault).message).toMatch(/its folder does not exist$/);
-    expect((missing as Fault).next).toContain("-o FILE.tar.gz");
+    const failing = saveSnapshot(input, join(folder, "no/such/a.tar.gz"), options);
+    await expect(failing).rejects.toBeInstanceOf(Fault);
+    await expect(failing).rejects.toMatchObject({
+      message: expect.stringMatching(/its folder does not exist$/),
+      next: expect.stringContaining("-o FILE.tar.gz"),
+    });
     const taken = join(folder, "taken");
     await mkdir(join(taken, "inner"), { recursive: true });
     await expect(saveSnapshot(input, taken, options)).rejects.toThrow(/it is a folder/);

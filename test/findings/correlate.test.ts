@@ -64,7 +64,14 @@ const snapshot: Snapshot = (() => {
 })();
 
 function rule(depth: Depth): RuleTable[string] {
-  return { severity: ["critical", "warning", "info"], depth, message: "m", fix: "f", source: "s", commands: ["kubectl get {kind} {name} -n {namespace}", "kubectl logs {container}"] };
+  return {
+    severity: ["critical", "warning", "info"],
+    depth,
+    message: "m",
+    fix: "f",
+    source: "s",
+    commands: ["kubectl get {kind} {name} -n {namespace}", "kubectl logs {container}"],
+  };
 }
 
 const rules: RuleTable = {
@@ -93,12 +100,17 @@ function observe(id: string, object: ObjectRef, more: Partial<Observation> = {})
 }
 
 function findingsOf(observations: readonly Observation[]): readonly Finding[] {
-  return foldFindings(snapshot, observations.map((observation) => ({ analyzer: "T", rules, observation })));
+  return foldFindings(
+    snapshot,
+    observations.map((observation) => ({ analyzer: "T", rules, observation })),
+  );
 }
 
 const whole = [
   observe("configmap-missing", ref.configMap, { related: [ref.deployment] }),
-  ...["a", "b", "c"].map((name) => observe("pod-create-config-error", ref.pod(name), { cause: ref.configMap, since: 5000 })),
+  ...["a", "b", "c"].map((name) =>
+    observe("pod-create-config-error", ref.pod(name), { cause: ref.configMap, since: 5000 }),
+  ),
   observe("deployment-unavailable", ref.deployment, { severity: "warning" }),
   observe("service-no-ready-endpoints", ref.service),
   observe("ingress-backend-no-endpoints", ref.ingress, { cause: ref.service }),
@@ -106,7 +118,9 @@ const whole = [
 
 describe("folding replicas", () => {
   test("three Pods of one Deployment with one fault are one finding", () => {
-    const [finding, ...rest] = findingsOf(["c", "a", "b"].map((name, index) => observe("pod-create-config-error", ref.pod(name), { since: 100 + index })));
+    const [finding, ...rest] = findingsOf(
+      ["c", "a", "b"].map((name, index) => observe("pod-create-config-error", ref.pod(name), { since: 100 + index })),
+    );
     expect(rest).toEqual([]);
     expect(finding?.objects.map(keyOf)).toEqual(["Pod/shop/web-1-a", "Pod/shop/web-1-b", "Pod/shop/web-1-c"]);
     expect(finding?.owner).toMatchObject({ kind: "Deployment", name: "web" });
@@ -141,10 +155,23 @@ describe("incidents", () => {
   test("a missing ConfigMap explains Pods, Deployment, Service and Ingress", () => {
     const incidents = correlate(snapshot, findingsOf(whole));
     expect(incidents.map(({ root, members }) => [root.rule, members.map((member) => member.rule)])).toEqual([
-      ["configmap-missing", ["configmap-missing", "pod-create-config-error", "ingress-backend-no-endpoints", "service-no-ready-endpoints", "deployment-unavailable"]],
+      [
+        "configmap-missing",
+        [
+          "configmap-missing",
+          "pod-create-config-error",
+          "ingress-backend-no-endpoints",
+          "service-no-ready-endpoints",
+          "deployment-unavailable",
+        ],
+      ],
     ]);
     const [incident] = incidents;
-    expect(incident?.chain.map((step) => `${keyOf(step)}${step.missing ? " missing" : ""}${step.count ? ` x${step.count}` : ""}`)).toEqual([
+    expect(
+      incident?.chain.map(
+        (step) => `${keyOf(step)}${step.missing ? " missing" : ""}${step.count ? ` x${step.count}` : ""}`,
+      ),
+    ).toEqual([
       "ConfigMap/shop/settings missing",
       "Pod/shop/web-1-a x3",
       "Deployment/shop/web",
@@ -173,7 +200,10 @@ describe("incidents", () => {
 
   test("an unrelated roll-up stays alone, and a cause that began later explains nothing", () => {
     const separate = correlate(snapshot, findingsOf([...whole, observe("deployment-unavailable", ref.other)]));
-    expect(separate.map(({ root }) => keyOf(root.object)).sort()).toEqual(["ConfigMap/shop/settings", "Deployment/shop/other"]);
+    expect(separate.map(({ root }) => keyOf(root.object)).sort()).toEqual([
+      "ConfigMap/shop/settings",
+      "Deployment/shop/other",
+    ]);
     const late = correlate(
       snapshot,
       findingsOf([
@@ -195,7 +225,9 @@ describe("incidents", () => {
       fc.property(fc.shuffledSubarray(pool), (observations) => {
         const findings = findingsOf(observations);
         const incidents = correlate(snapshot, findings);
-        expect(incidents.flatMap(({ members }) => members.map(({ id }) => id)).sort()).toEqual(findings.map(({ id }) => id).sort());
+        expect(incidents.flatMap(({ members }) => members.map(({ id }) => id)).sort()).toEqual(
+          findings.map(({ id }) => id).sort(),
+        );
         for (const { severity, members } of incidents) {
           expect(members.every((member) => compareSeverity(severity, member.severity) <= 0)).toBe(true);
         }

@@ -48,7 +48,10 @@ describe("union", () => {
     expect(verdictOf([deny, policy({ podSelector: {}, ingress: [{}] })], "Ingress", frontend, http)).toBe("allowed");
   });
   test("a rule that cannot be judged leaves it open, unless another one allows", () => {
-    const open = policy({ podSelector: {}, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: "x" } } }] }] });
+    const open = policy({
+      podSelector: {},
+      ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: "x" } } }] }],
+    });
     const { namespaceLabels: _unread, ...unread } = frontend;
     expect(verdictOf([deny, open], "Ingress", unread, http)).toBe("unknown");
     expect(verdictOf([open, policy({ podSelector: {}, ingress: [{}] })], "Ingress", unread, http)).toBe("allowed");
@@ -57,10 +60,20 @@ describe("union", () => {
 
 describe("peers", () => {
   test.each([
-    ["a Pod selector alone means the namespace of the policy", frontend, { podSelector: { matchLabels: { app: "frontend" } } }, "allowed"],
+    [
+      "a Pod selector alone means the namespace of the policy",
+      frontend,
+      { podSelector: { matchLabels: { app: "frontend" } } },
+      "allowed",
+    ],
     ["and not another one", controller, { podSelector: { matchLabels: { app: "nginx" } } }, "denied"],
     ["an empty Pod selector is every Pod of the namespace", frontend, { podSelector: {} }, "allowed"],
-    ["a namespace selector alone is every Pod there", controller, { namespaceSelector: { matchLabels: { purpose: "ingress" } } }, "allowed"],
+    [
+      "a namespace selector alone is every Pod there",
+      controller,
+      { namespaceSelector: { matchLabels: { purpose: "ingress" } } },
+      "allowed",
+    ],
     ["an empty namespace selector is every namespace", controller, { namespaceSelector: {} }, "allowed"],
     [
       "both in one entry must hold",
@@ -80,7 +93,9 @@ describe("peers", () => {
     ["a block, and no known address", { ...controller, addresses: [] }, { ipBlock: { cidr: "0.0.0.0/0" } }, "unknown"],
   ])("%s", (_name, side, peer, expected) => {
     const { namespaceLabels, ...rest } = side as PeerSide;
-    expect(ingress({ ...rest, ...(namespaceLabels !== undefined && { namespaceLabels }) }, { from: [peer] })).toBe(expected);
+    expect(ingress({ ...rest, ...(namespaceLabels !== undefined && { namespaceLabels }) }, { from: [peer] })).toBe(
+      expected,
+    );
   });
 });
 
@@ -98,13 +113,24 @@ describe("ports", () => {
     expect(ingress(frontend, { ports: [port] })).toBe(expected);
   });
   test("a name stays open while the Pod's ports are not known", () => {
-    expect(verdictOf([policy({ podSelector: {}, egress: [{ ports: [{ port: "dns" }] }] })], "Egress", frontend, { protocol: "TCP", port: 53 })).toBe(
-      "unknown",
-    );
+    expect(
+      verdictOf([policy({ podSelector: {}, egress: [{ ports: [{ port: "dns" }] }] })], "Egress", frontend, {
+        protocol: "TCP",
+        port: 53,
+      }),
+    ).toBe("unknown");
   });
   test("names come from containers and sidecars, by number and protocol", () => {
     const spec = {
-      containers: [{ name: "app", ports: [{ name: "http", containerPort: 8080 }, { name: "quic", containerPort: 8080, protocol: "UDP" }] }],
+      containers: [
+        {
+          name: "app",
+          ports: [
+            { name: "http", containerPort: 8080 },
+            { name: "quic", containerPort: 8080, protocol: "UDP" },
+          ],
+        },
+      ],
       initContainers: [{ name: "proxy", restartPolicy: "Always", ports: [{ name: "proxy", containerPort: 8080 }] }],
     };
     expect(portOf(spec, "TCP", 8080).names).toEqual(["http", "proxy"]);

@@ -90,7 +90,9 @@ describe("owners", () => {
 
 test("referencesOf finds every name with its path", () => {
   const pod = snapshotOf(shop).get("Pod", "shop", "web-1-a");
-  expect(referencesOf(pod?.spec).map(({ kind, name, path, optional }) => `${kind} ${name} ${path}${optional ? "?" : ""}`)).toEqual([
+  expect(
+    referencesOf(pod?.spec).map(({ kind, name, path, optional }) => `${kind} ${name} ${path}${optional ? "?" : ""}`),
+  ).toEqual([
     "ConfigMap settings containers[app].envFrom",
     "Secret keys containers[app].env[A]?",
     "PersistentVolumeClaim data volumes[data]",
@@ -101,7 +103,9 @@ test("referencesOf finds every name with its path", () => {
 
 test("causesOf names what can break a Pod, missing objects included", () => {
   const snapshot = snapshotOf(shop);
-  expect(causesOf(snapshot, namedRef("Pod", "shop", "web-1-a")).map(({ kind, from }) => `${kind} ${keyOf(from)}`)).toEqual([
+  expect(
+    causesOf(snapshot, namedRef("Pod", "shop", "web-1-a")).map(({ kind, from }) => `${kind} ${keyOf(from)}`),
+  ).toEqual([
     "ref ConfigMap/shop/settings",
     "ref Secret/shop/keys",
     "mount PersistentVolumeClaim/shop/data",
@@ -137,9 +141,16 @@ describe("what is known", () => {
       cluster: { name: "t", source: "live" },
       scope: { exclude: ["secret"] },
       objects: {},
-      reads: [{ kind: "Pod", state: "complete" }, { kind: "Node", state: "complete" }],
+      reads: [
+        { kind: "Pod", state: "complete" },
+        { kind: "Node", state: "complete" },
+      ],
     });
-    expect([snapshot.isComplete("Pod", "shop"), snapshot.isComplete("Pod", "secret"), snapshot.isComplete("Pod")]).toEqual([true, false, false]);
+    expect([
+      snapshot.isComplete("Pod", "shop"),
+      snapshot.isComplete("Pod", "secret"),
+      snapshot.isComplete("Pod"),
+    ]).toEqual([true, false, false]);
     expect(snapshot.isComplete("Node")).toBe(true);
   });
   test("a kind that the server does not serve", () => {
@@ -198,10 +209,17 @@ test("events belong by uid, else by name; both API generations are read", () => 
 
 describe("keepObject", () => {
   test("leaves values of Secrets and ConfigMaps and literal environment values behind", () => {
-    const secret = keepObject("Secret", { metadata: { name: "s" }, data: { key: "canary" }, stringData: { a: "canary" } });
+    const secret = keepObject("Secret", {
+      metadata: { name: "s" },
+      data: { key: "canary" },
+      stringData: { a: "canary" },
+    });
     const configMap = keepObject("ConfigMap", { metadata: { name: "c" }, data: { b: "canary", a: "canary" } });
     const pod = keepObject("Pod", {
-      metadata: { name: "p", annotations: { "kubectl.kubernetes.io/last-applied-configuration": "canary", kept: "yes" } },
+      metadata: {
+        name: "p",
+        annotations: { "kubectl.kubernetes.io/last-applied-configuration": "canary", kept: "yes" },
+      },
       spec: { containers: [{ name: "app", env: [{ name: "A", value: "canary" }] }] },
     });
     expect(JSON.stringify([secret, configMap, pod])).not.toContain("canary");
@@ -210,7 +228,9 @@ describe("keepObject", () => {
   });
 
   test("reads the keys of a ConfigMap from managedFields when there is no data", () => {
-    const partial = { metadata: { name: "c", managedFields: [{ fieldsV1: { "f:data": { ".": {}, "f:a.yaml": {} } } }] } };
+    const partial = {
+      metadata: { name: "c", managedFields: [{ fieldsV1: { "f:data": { ".": {}, "f:a.yaml": {} } } }] },
+    };
     expect(keepObject("ConfigMap", partial)?.dataKeys).toEqual(["a.yaml"]);
     expect(keepObject("ConfigMap", { metadata: { name: "c" } })?.dataKeys).toBeUndefined();
   });

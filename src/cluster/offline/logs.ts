@@ -75,7 +75,10 @@ export function endOfSection(line: string): string | undefined {
 }
 
 /** Takes the lines of logs between markers and hands out each log's last lines. */
-export function sectionReader(done: (section: LogSection, lines: readonly string[]) => void): { readonly line: (line: string) => void; readonly end: () => void } {
+export function sectionReader(done: (section: LogSection, lines: readonly string[]) => void): {
+  readonly line: (line: string) => void;
+  readonly end: () => void;
+} {
   let section: LogSection | undefined;
   let lines: string[] = [];
   const finish = () => {

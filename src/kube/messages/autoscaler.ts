@@ -29,10 +29,16 @@ const podRequestMissing = /missing pod-level request for (\S+) in Pod "?([^\s"]+
 export function metricFailure(message: string | undefined): MetricFailure {
   const text = message ?? "";
   const [, podResource, itsPod] = podRequestMissing.exec(text) ?? [];
-  if (podResource !== undefined && itsPod !== undefined) return { type: "request-missing", resource: podResource, pod: itsPod };
+  if (podResource !== undefined && itsPod !== undefined)
+    return { type: "request-missing", resource: podResource, pod: itsPod };
   const [, resource, container, pod] = requestMissing.exec(text) ?? [];
   if (resource !== undefined) {
-    return { type: "request-missing", resource, ...(container !== undefined && { container }), ...(pod !== undefined && { pod }) };
+    return {
+      type: "request-missing",
+      resource,
+      ...(container !== undefined && { container }),
+      ...(pod !== undefined && { pod }),
+    };
   }
   if (/did not receive metrics for (?:targeted|any ready) pods/.test(text)) return { type: "pods-not-ready" };
   if (/no pods returned by selector/.test(text)) return { type: "no-pods" };
@@ -40,12 +46,17 @@ export function metricFailure(message: string | undefined): MetricFailure {
   const group = metricsGroup(text);
   if (group === undefined) return { type: "other" };
   if (/is forbidden: User /.test(text)) return { type: "forbidden", group };
-  if (/currently unable to handle the request|no endpoints available for service|service unavailable|context deadline exceeded|connection refused|i\/o timeout|error trying to reach service/.test(text)) {
+  if (
+    /currently unable to handle the request|no endpoints available for service|service unavailable|context deadline exceeded|connection refused|i\/o timeout|error trying to reach service/.test(
+      text,
+    )
+  ) {
     return { type: "not-answering", group };
   }
   // An adapter answers for a metric that it does not know with the same words as a server without the API; which one it is
   // is told by whether the message names a metric of its own.
-  if (/no (?:custom )?metrics? .*(?:API|api) (?:available|registered)|no API group|no matches for kind/.test(text)) return { type: "not-served", group };
+  if (/no (?:custom )?metrics? .*(?:API|api) (?:available|registered)|no API group|no matches for kind/.test(text))
+    return { type: "not-served", group };
   if (/the server could not find the (?:requested resource|metric)/.test(text)) {
     return group === "metrics.k8s.io" ? { type: "not-served", group } : { type: "no-metrics", group };
   }
@@ -96,7 +107,11 @@ export type ScaleFailure = "target-missing" | "kind-unknown" | "forbidden" | "re
 /** Reads the message of an `AbleToScale` condition that is False. */
 export function scaleFailure(message: string | undefined): ScaleFailure {
   const text = message ?? "";
-  if (/no matches for kind|could not find the requested resource|unexpected GroupVersion|does not implement the scale subresource/.test(text)) {
+  if (
+    /no matches for kind|could not find the requested resource|unexpected GroupVersion|does not implement the scale subresource/.test(
+      text,
+    )
+  ) {
     return "kind-unknown";
   }
   if (/ "[^"]+" not found/.test(text)) return "target-missing";
@@ -122,5 +137,8 @@ export function scaleFailureInWords(failure: ScaleFailure): string | undefined {
 /** The autoscalers that `pods by selector … are controlled by multiple HPAs: [shop/a shop/b]` names, `namespace/name`. */
 export function contestingAutoscalers(message: string | undefined): readonly string[] {
   const list = /controlled by multiple HPAs: \[([^\]]*)\]/.exec(message ?? "")?.[1] ?? "";
-  return list.split(/\s+/).filter((name) => /^[^/]+\/[^/]+$/.test(name)).sort();
+  return list
+    .split(/\s+/)
+    .filter((name) => /^[^/]+\/[^/]+$/.test(name))
+    .sort();
 }

@@ -40,13 +40,20 @@ export function configErrorCause(message: string): ConfigErrorCause {
   const key = /couldn't find key (\S+) in (ConfigMap|Secret) ([^/\s]+)\/([^\s,]+)/i.exec(message);
   if (key !== null) {
     const [, wanted = "", kind = "", namespace = "", name = ""] = key;
-    return { type: "key-missing", kind: kind.toLowerCase() === "secret" ? "Secret" : "ConfigMap", namespace, name, key: wanted };
+    return {
+      type: "key-missing",
+      kind: kind.toLowerCase() === "secret" ? "Secret" : "ConfigMap",
+      namespace,
+      name,
+      key: wanted,
+    };
   }
   if (/non-numeric user/i.test(message)) return { type: "nonroot", why: "non-numeric" };
   if (/runAsNonRoot and image will run as root/i.test(message)) return { type: "nonroot", why: "root" };
   if (/breaks non-root policy/i.test(message)) return { type: "nonroot", why: "run-as-user" };
   if (/sub-?path/i.test(message)) return { type: "subpath" };
-  if (/failed to sync (?:configmap|secret) cache|services have not yet been read/i.test(message)) return { type: "not-synced" };
+  if (/failed to sync (?:configmap|secret) cache|services have not yet been read/i.test(message))
+    return { type: "not-synced" };
   return { type: "other" };
 }
 

@@ -36,8 +36,14 @@ const rows: readonly (readonly [ImagePullCause, RegExp])[] = [
   ["name-invalid", /InvalidImageName|invalid reference format|couldn't parse image/i],
   ["never-present", /ErrImageNeverPull|not present with pull policy of Never/i],
   ["rate-limited", /toomanyrequests|\b429\b|rate limit/i],
-  ["platform-missing", /no match for platform|no matching manifest|no image found in (?:image index|manifest list) for/i],
-  ["signature-rejected", /SignatureValidationFailed|signature (?:validation|verification|required)|no signature|signature was required/i],
+  [
+    "platform-missing",
+    /no match for platform|no matching manifest|no image found in (?:image index|manifest list) for/i,
+  ],
+  [
+    "signature-rejected",
+    /SignatureValidationFailed|signature (?:validation|verification|required)|no signature|signature was required/i,
+  ],
   [
     "auth-denied",
     /\b40[13]\b|unauthorized|\bdenied\b|no basic auth|insufficient_scope|authorization failed|authentication required|forbidden/i,
@@ -63,7 +69,9 @@ export function imagePullCause(reason: string | undefined, text: string, image: 
   const sure = byReason[reason ?? ""];
   if (sure !== undefined) return sure;
   const said = withoutNames(text, image);
-  return rows.find(([, pattern]) => pattern.test(said))?.[0] ?? (reason === "RegistryUnavailable" ? "unreachable" : "failed");
+  return (
+    rows.find(([, pattern]) => pattern.test(said))?.[0] ?? (reason === "RegistryUnavailable" ? "unreachable" : "failed")
+  );
 }
 
 /** Whether the text says more than that the kubelet waits before it tries again. */

@@ -6,14 +6,30 @@
 
 /** The cause of a `FailedMount`. */
 export type MountCause =
-  | { readonly type: "object-missing"; readonly kind: "ConfigMap" | "Secret" | "PersistentVolumeClaim"; readonly name: string }
+  | {
+      readonly type: "object-missing";
+      readonly kind: "ConfigMap" | "Secret" | "PersistentVolumeClaim";
+      readonly name: string;
+    }
   | { readonly type: "key-missing"; readonly kind: "ConfigMap" | "Secret" }
   | { readonly type: "driver-missing"; readonly driver: string }
-  | { readonly type: "permission" | "filesystem" | "stale-handle" | "host-path" | "path-missing" | "not-synced" | "other" }
+  | {
+      readonly type:
+        | "permission"
+        | "filesystem"
+        | "stale-handle"
+        | "host-path"
+        | "path-missing"
+        | "not-synced"
+        | "other";
+    }
   /** The kubelet gave up waiting: other events say for what. */
   | { readonly type: "timeout" };
 
-const simple: readonly (readonly ["permission" | "filesystem" | "stale-handle" | "host-path" | "path-missing", RegExp])[] = [
+const simple: readonly (readonly [
+  "permission" | "filesystem" | "stale-handle" | "host-path" | "path-missing",
+  RegExp,
+])[] = [
   ["host-path", /hostPath type check failed/i],
   ["stale-handle", /stale (?:NFS )?file handle/i],
   ["permission", /permission denied|access denied|not permitted/i],
@@ -32,7 +48,8 @@ export function mountCause(message: string): MountCause {
   if (key !== null) return { type: "key-missing", kind: key[1]?.toLowerCase() === "secret" ? "Secret" : "ConfigMap" };
   const driver = /driver name (\S+) not found in the list of registered CSI drivers/i.exec(message);
   if (driver !== null) return { type: "driver-missing", driver: driver[1] ?? "" };
-  if (/failed to sync (?:configmap|secret) cache|object "[^"]*" not registered/i.test(message)) return { type: "not-synced" };
+  if (/failed to sync (?:configmap|secret) cache|object "[^"]*" not registered/i.test(message))
+    return { type: "not-synced" };
   const found = simple.find(([, pattern]) => pattern.test(message));
   if (found !== undefined) return { type: found[0] };
   return { type: /timed out|deadline exceeded/i.test(message) ? "timeout" : "other" };

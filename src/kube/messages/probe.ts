@@ -35,7 +35,11 @@ const probesByWord: Readonly<Record<string, ProbeKind>> = {
 export function probeCause(message: string): ProbeCause {
   const status = /HTTP probe failed with statuscode: (\d{3})\b/.exec(message)?.[1];
   if (status !== undefined) return { type: "http-status", says: `it answers with HTTP status ${status}` };
-  if (/HTTP response to HTTPS client|first record does not look like a TLS handshake|tls:|x509|malformed HTTP/i.test(message)) {
+  if (
+    /HTTP response to HTTPS client|first record does not look like a TLS handshake|tls:|x509|malformed HTTP/i.test(
+      message,
+    )
+  ) {
     return { type: "tls", says: "one side speaks TLS, the other does not" };
   }
   if (/connection refused/i.test(message)) return { type: "refused", says: "the port refuses the connection" };
@@ -44,7 +48,8 @@ export function probeCause(message: string): ProbeCause {
   if (/no route to host|network is unreachable|connection reset|EOF/i.test(message)) {
     return { type: "network", says: "the connection breaks" };
   }
-  if (/service unhealthy|grpc|rpc error/i.test(message)) return { type: "grpc", says: "the gRPC health check does not serve" };
+  if (/service unhealthy|grpc|rpc error/i.test(message))
+    return { type: "grpc", says: "the gRPC health check does not serve" };
   return /command|exec|OCI runtime/i.test(message)
     ? { type: "exec", says: "the command of the probe cannot be run" }
     : { type: "other", says: "the check says no" };

@@ -4,15 +4,28 @@
  */
 
 /** The cause of a sandbox that does not come up. */
-export type SandboxCause = "ip-exhausted" | "cni-not-ready" | "runtime-class" | "cgroup" | "timeout" | "network" | "other";
+export type SandboxCause =
+  | "ip-exhausted"
+  | "cni-not-ready"
+  | "runtime-class"
+  | "cgroup"
+  | "timeout"
+  | "network"
+  | "other";
 
 const rows: readonly (readonly [SandboxCause, RegExp])[] = [
   [
     "ip-exhausted",
     /failed to assign an IP|no available IP|no IP addresses available|no more IPs|IP addresses? (?:are )?exhausted|\bIPAM\b.*(?:exhausted|no (?:free|available)|full)|failed to allocate for range/i,
   ],
-  ["cni-not-ready", /cni plugin not initialized|networkPlugin|network plugin is not ready|NetworkPluginNotReady|no networks found in/i],
-  ["runtime-class", /RuntimeHandler .*not (?:supported|found)|no runtime for .* is configured|unknown runtime handler/i],
+  [
+    "cni-not-ready",
+    /cni plugin not initialized|networkPlugin|network plugin is not ready|NetworkPluginNotReady|no networks found in/i,
+  ],
+  [
+    "runtime-class",
+    /RuntimeHandler .*not (?:supported|found)|no runtime for .* is configured|unknown runtime handler/i,
+  ],
   ["cgroup", /cgroup/i],
   ["network", /\bcni\b|network for sandbox|\bIPAM\b/i],
   ["timeout", /deadline exceeded|timeout|timed out/i],

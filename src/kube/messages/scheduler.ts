@@ -68,7 +68,10 @@ const rows: readonly (readonly [SchedulerReason, RegExp])[] = [
   ["cordoned", /were unschedulable/i],
   ["host-ports", /free ports/i],
   ["volume-limit", /max volume count/i],
-  ["volume-unbound", /unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|persistentvolumeclaim "[^"]+" is being deleted/i],
+  [
+    "volume-unbound",
+    /unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|persistentvolumeclaim "[^"]+" is being deleted/i,
+  ],
   ["pvc-rwop", /ReadWriteOncePod/],
   ["storage-capacity", /enough free storage/i],
   ["dra", /cannot allocate all claims|resource ?claim|ResourceSlice|DeviceClass/i],
