@@ -1,5 +1,6 @@
 /**
- * Writes the files that are made from others: src/analyzers/index.ts (the registry) and docs/analyzers.md. With `--check` it writes nothing and
+ * Writes the files that are made from others: src/analyzers/index.ts (the registry), docs/analyzers.md, docs/demo.svg and the
+ * output in the README. With `--check` it writes nothing and
  * fails when a file is not up to date.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -54,3 +55,21 @@ const { analyzers } = await import("../src/analyzers/index.ts");
 const { caseTables } = await import("../test/analyzers/tables.ts");
 const { analyzerDocs } = await import("./analyzer-docs.ts");
 put("docs/analyzers.md", analyzerDocs(analyzers, await caseTables()));
+
+// What the README shows is what the program says of the bundled snapshot.
+const { demoReport } = await import("./demo-report.ts");
+const { pictured, pictureOf } = await import("./picture.ts");
+const report = await demoReport(analyzers.filter(({ core }) => core));
+const { renderText, plain } = await import("../src/report/text.ts");
+const view = { width: 100, unicode: true, flat: false };
+const command = "k8sgpt analyze --from examples/broken-shop.tar.gz";
+put("docs/demo.svg", pictureOf(renderText(report, { ...view, palette: pictured }), command, 46));
+const shown = renderText(report, { ...view, palette: plain }).split("\n").slice(0, 58).join("\n");
+const readme = readFileSync(`${root}README.md`, "utf8");
+put(
+  "README.md",
+  readme.replace(
+    /<!-- demo:begin -->[\s\S]*<!-- demo:end -->/,
+    () => `<!-- demo:begin -->\n\`\`\`text\n${shown}\n…\n\`\`\`\n<!-- demo:end -->`,
+  ),
+);

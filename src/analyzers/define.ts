@@ -15,6 +15,8 @@ export interface Analyzer {
   readonly needs: readonly KindName[];
   /** Kinds that make it say more: one of them unread is a coverage line, and the rules on it stay silent. */
   readonly uses: readonly KindName[];
+  /** It also looks at objects of the cluster's own kinds: `snapshot.customResources()`. */
+  readonly customResources?: boolean;
   readonly rules: RuleTable;
   check(snapshot: Snapshot): Iterable<Observation>;
 }
@@ -28,6 +30,7 @@ export function defineAnalyzer<const R extends RuleTable>(analyzer: {
   readonly core?: boolean;
   readonly needs: readonly KindName[];
   readonly uses?: readonly KindName[];
+  readonly customResources?: boolean;
   readonly rules: R;
   readonly check: (snapshot: Snapshot) => Iterable<Observation<Extract<keyof R, string>>>;
 }): Analyzer {

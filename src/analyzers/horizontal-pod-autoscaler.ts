@@ -1,6 +1,16 @@
 import { type Evidence, fact, field, missing } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
-import { ageOf, ageOfObject, conditionOf, graceMs, hasSettled, isFinished, isGoingAway, isReady, isStatusStale } from "../kube/guards.ts";
+import {
+  ageOf,
+  ageOfObject,
+  conditionOf,
+  graceMs,
+  hasSettled,
+  isFinished,
+  isGoingAway,
+  isReady,
+  isStatusStale,
+} from "../kube/guards.ts";
 import { isKindName, kindDefinition, type KindName, type KubeObject, type PodSpec } from "../kube/kinds.ts";
 import {
   contestingAutoscalers,
@@ -40,7 +50,11 @@ export const horizontalPodAutoscaler: Analyzer = defineAnalyzer({
       fix: "Correct spec.scaleTargetRef, or remove the autoscaler if its workload is gone for good",
       source,
       commands: ["kubectl -n {namespace} get {target}", describe],
-      silent: ["younger than 60 seconds", "workloads of that kind could not all be read", "kinds that k8sgpt does not read, unless the controller says that the target is missing"],
+      silent: [
+        "younger than 60 seconds",
+        "workloads of that kind could not all be read",
+        "kinds that k8sgpt does not read, unless the controller says that the target is missing",
+      ],
     },
     "hpa-request-missing": {
       severity: "warning",
@@ -80,7 +94,12 @@ export const horizontalPodAutoscaler: Analyzer = defineAnalyzer({
       fix: "Raise spec.maxReplicas if nodes and quota allow it, or make each replica do more",
       source,
       commands: ["kubectl -n {namespace} get hpa {name}", describe],
-      silent: ["less than 15 minutes", "at the minimum", "usage is below the target", "minimum and maximum are the same (info)"],
+      silent: [
+        "less than 15 minutes",
+        "at the minimum",
+        "usage is below the target",
+        "minimum and maximum are the same (info)",
+      ],
     },
     "hpa-cannot-scale": {
       severity: "warning",
@@ -90,7 +109,11 @@ export const horizontalPodAutoscaler: Analyzer = defineAnalyzer({
       fix: "Mend what the condition names: the target's kind and API version, the right to scale it, or what refuses the change",
       source,
       commands: [describe],
-      silent: ["less than 2 minutes", "waiting between two changes (BackoffBoth, ScaleDownStabilized)", "the target does not exist (a rule of its own)"],
+      silent: [
+        "less than 2 minutes",
+        "waiting between two changes (BackoffBoth, ScaleDownStabilized)",
+        "the target does not exist (a rule of its own)",
+      ],
     },
     "hpa-selector-ambiguous": {
       severity: "warning",
@@ -152,7 +175,8 @@ function targetOf(snapshot: Snapshot, { metadata, spec }: Autoscaler): Target | 
   const scalable = scalableKinds.find((known) => known === kind);
   // The group decides what is meant: `Deployment` of another group is another kind.
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
-  if (scalable === undefined || !isKindName(scalable) || kindDefinition(scalable).group !== group) return { ref, words, isKnown: false };
+  if (scalable === undefined || !isKindName(scalable) || kindDefinition(scalable).group !== group)
+    return { ref, words, isKnown: false };
   const object = snapshot.get(scalable, namespace, name);
   if (object !== undefined) return { ref: refOf(scalable, object), words, object, isKnown: true };
   return { ref, words, isKnown: snapshot.isComplete(scalable, namespace) };
@@ -169,7 +193,10 @@ function targetMissing(
   const isToldMissing = able?.status === "False" && scaleFailure(able.message) === "target-missing";
   if (!target.isKnown && !isToldMissing) return undefined;
   const { kind } = target.ref;
-  const candidates = target.isKnown && isKindName(kind) ? snapshot.inNamespace(kind, ref.namespace ?? "").map(({ metadata }) => metadata?.name ?? "") : [];
+  const candidates =
+    target.isKnown && isKindName(kind)
+      ? snapshot.inNamespace(kind, ref.namespace ?? "").map(({ metadata }) => metadata?.name ?? "")
+      : [];
   const similar = similarNames(target.ref.name, candidates);
   return {
     rule: "hpa-target-missing",
@@ -271,8 +298,10 @@ function metricsOf({ spec }: Autoscaler): readonly Metric[] {
 /** A metric that is a percentage of a request: of one container, or of all. */
 function percentageOf(metric: Metric): { readonly resource: string; readonly container?: string } | undefined {
   const { resource, containerResource } = metric;
-  if (resource?.name !== undefined && resource.target?.averageUtilization !== undefined) return { resource: resource.name };
-  if (containerResource?.name === undefined || containerResource.target?.averageUtilization === undefined) return undefined;
+  if (resource?.name !== undefined && resource.target?.averageUtilization !== undefined)
+    return { resource: resource.name };
+  if (containerResource?.name === undefined || containerResource.target?.averageUtilization === undefined)
+    return undefined;
   const { name, container } = containerResource;
   return { resource: name, ...(container !== undefined && { container }) };
 }
@@ -281,7 +310,8 @@ function* requestsMissing(snapshot: Snapshot, object: Autoscaler, ref: ObjectRef
   const active = conditionOf(object, "ScalingActive");
   const metrics = metricsOf(object);
   const told = active?.status === "False" ? metricFailure(active.message) : undefined;
-  const condition = active?.status === "False" ? [field(ref, "status.conditions[ScalingActive].message", active.message)] : [];
+  const condition =
+    active?.status === "False" ? [field(ref, "status.conditions[ScalingActive].message", active.message)] : [];
   const said = new Set<string>();
   for (const metric of metrics) {
     const wanted = percentageOf(metric);
@@ -320,10 +350,16 @@ interface Lacking {
   readonly evidence: Evidence;
 }
 
-function toldContainer(ref: ObjectRef, told: { readonly container?: string; readonly pod?: string; readonly resource: string }): Lacking {
+function toldContainer(
+  ref: ObjectRef,
+  told: { readonly container?: string; readonly pod?: string; readonly resource: string },
+): Lacking {
   const { container = "", pod, resource } = told;
   const at = pod === undefined ? ref : namedRef("Pod", ref.namespace, pod);
-  const path = container === "" ? `spec.resources.requests.${resource}` : `spec.containers[${container}].resources.requests.${resource}`;
+  const path =
+    container === ""
+      ? `spec.resources.requests.${resource}`
+      : `spec.containers[${container}].resources.requests.${resource}`;
   return { container, evidence: field(at, path, undefined) };
 }
 
@@ -336,14 +372,20 @@ function containersWithout(
   if (target?.object === undefined) return [];
   const { ref, object } = target;
   if (!snapshot.isComplete("Pod", ref.namespace)) return [];
-  const pods = podsOwnedBy(snapshot, object.metadata?.uid).filter((pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined);
+  const pods = podsOwnedBy(snapshot, object.metadata?.uid).filter(
+    (pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined,
+  );
   for (const pod of pods) {
     const found = lackingIn(pod.spec, wanted, refOf("Pod", pod), "spec", false);
     if (found.length > 0) return found;
   }
   if (pods.length > 0) return [];
   // What a LimitRange would add to new Pods does not stand in the template.
-  if (!snapshot.isComplete("LimitRange", ref.namespace) || snapshot.inNamespace("LimitRange", ref.namespace ?? "").length > 0) return [];
+  if (
+    !snapshot.isComplete("LimitRange", ref.namespace) ||
+    snapshot.inNamespace("LimitRange", ref.namespace ?? "").length > 0
+  )
+    return [];
   if (object.spec?.replicas === 0) return [];
   return lackingIn(object.spec?.template?.spec, wanted, ref, "spec.template.spec", true);
 }
@@ -367,7 +409,9 @@ function lackingIn(
       // The server takes the limit as the request when it makes a Pod.
       const has = resources?.requests?.[resource] ?? (isTemplate ? resources?.limits?.[resource] : undefined);
       if (has !== undefined) return [];
-      return [{ container: name, evidence: field(ref, `${path}.${list}[${name}].resources.requests.${resource}`, undefined) }];
+      return [
+        { container: name, evidence: field(ref, `${path}.${list}[${name}].resources.requests.${resource}`, undefined) },
+      ];
     }),
   );
 }
@@ -391,7 +435,15 @@ function* withoutMetrics(
     field(ref, "status.conditions[ScalingActive].reason", active.reason),
   ];
   if (active.reason === "ScalingDisabled") {
-    yield { rule: "hpa-no-metrics", object: ref, severity: "info", because: "its target is scaled to zero", evidence: status, ...onset(active.lastTransitionTime), params: { apiservice: "" } };
+    yield {
+      rule: "hpa-no-metrics",
+      object: ref,
+      severity: "info",
+      because: "its target is scaled to zero",
+      evidence: status,
+      ...onset(active.lastTransitionTime),
+      params: { apiservice: "" },
+    };
     return;
   }
   const failure = metricFailure(active.message);
@@ -400,12 +452,15 @@ function* withoutMetrics(
   if (!hasSettled(snapshot, object, firstMetricsMs)) return;
   if (target?.object !== undefined && !hasSettled(snapshot, target.object, firstMetricsMs)) return;
   const pods = podsOwnedBy(snapshot, target?.object?.metadata?.uid).filter((pod) => !isFinished(pod));
-  const areYoung = pods.length > 0 && pods.every((pod) => (ageOfObject(snapshot, pod) ?? Number.POSITIVE_INFINITY) < firstMetricsMs);
-  if (areYoung && (failure.type === "pods-not-ready" || failure.type === "no-metrics" || failure.type === "no-pods")) return;
+  const areYoung =
+    pods.length > 0 && pods.every((pod) => (ageOfObject(snapshot, pod) ?? Number.POSITIVE_INFINITY) < firstMetricsMs);
+  if (areYoung && (failure.type === "pods-not-ready" || failure.type === "no-metrics" || failure.type === "no-pods"))
+    return;
   const group = "group" in failure ? failure.group : undefined;
   const apiservice = group === undefined ? "" : `v1beta1.${group}`;
   const isApiAtFault = failure.type === "not-served" || failure.type === "not-answering";
-  const unready = failure.type === "pods-not-ready" || failure.type === "no-metrics" ? pods.filter((pod) => !isReady(pod)) : [];
+  const unready =
+    failure.type === "pods-not-ready" || failure.type === "no-metrics" ? pods.filter((pod) => !isReady(pod)) : [];
   const because = metricFailureInWords(failure) ?? reasonsInWords[active.reason ?? ""];
   yield {
     rule: "hpa-no-metrics",
@@ -415,11 +470,18 @@ function* withoutMetrics(
     ...(isApiAtFault && { cause: namedRef("APIService", undefined, apiservice) }),
     evidence: [
       ...status,
-      ...(object.status?.lastScaleTime === undefined ? [] : [field(ref, "status.lastScaleTime", object.status.lastScaleTime)]),
+      ...(object.status?.lastScaleTime === undefined
+        ? []
+        : [field(ref, "status.lastScaleTime", object.status.lastScaleTime)]),
       field(ref, "status.currentReplicas", object.status?.currentReplicas),
-      ...unready.slice(0, 3).map((pod) => field(refOf("Pod", pod), "status.conditions[Ready].status", conditionOf(pod, "Ready")?.status)),
+      ...unready
+        .slice(0, 3)
+        .map((pod) => field(refOf("Pod", pod), "status.conditions[Ready].status", conditionOf(pod, "Ready")?.status)),
     ],
-    related: [...(target?.object === undefined ? [] : [target.ref]), ...unready.slice(0, 20).map((pod) => refOf("Pod", pod))],
+    related: [
+      ...(target?.object === undefined ? [] : [target.ref]),
+      ...unready.slice(0, 20).map((pod) => refOf("Pod", pod)),
+    ],
     ...onset(active.lastTransitionTime),
     params: { apiservice },
   };
@@ -439,7 +501,8 @@ const reasonsInWords: Readonly<Record<string, string>> = {
 function isPressed(object: Autoscaler): boolean {
   const { minReplicas = 1, maxReplicas } = object.spec ?? {};
   const { currentReplicas } = object.status ?? {};
-  const isAtLimit = currentReplicas !== undefined && (currentReplicas <= minReplicas || currentReplicas === maxReplicas);
+  const isAtLimit =
+    currentReplicas !== undefined && (currentReplicas <= minReplicas || currentReplicas === maxReplicas);
   return isAtLimit && usages(object).some(({ share }) => share > 1.1);
 }
 
@@ -457,21 +520,49 @@ function usages(object: Autoscaler): readonly Usage[] {
   return metricsOf(object).flatMap((metric): readonly Usage[] => {
     // The status lists the metrics in the order of the spec; a reading is taken by its name, where it has one.
     const reading = current.find((each) => metricName(each) === metricName(metric));
-    const target = metric.resource?.target ?? metric.containerResource?.target ?? metric.pods?.target ?? metric.external?.target ?? metric.object?.target;
-    const value = reading?.resource?.current ?? reading?.containerResource?.current ?? reading?.pods?.current ?? reading?.external?.current ?? reading?.object?.current;
+    const target =
+      metric.resource?.target ??
+      metric.containerResource?.target ??
+      metric.pods?.target ??
+      metric.external?.target ??
+      metric.object?.target;
+    const value =
+      reading?.resource?.current ??
+      reading?.containerResource?.current ??
+      reading?.pods?.current ??
+      reading?.external?.current ??
+      reading?.object?.current;
     if (target === undefined || value === undefined) return [];
     for (const key of ["averageUtilization", "averageValue", "value"] as const) {
       const [wanted, got] = [parseQuantity(target[key]), parseQuantity(value[key])];
       if (wanted === undefined || got === undefined || wanted === 0) continue;
       const path = `status.currentMetrics[${metricName(metric)}].${key}`;
-      return [{ path, share: got / wanted, evidence: [field(ref, path, value[key]), field(ref, `spec.metrics[${metricName(metric)}].target.${key}`, target[key])] }];
+      return [
+        {
+          path,
+          share: got / wanted,
+          evidence: [
+            field(ref, path, value[key]),
+            field(ref, `spec.metrics[${metricName(metric)}].target.${key}`, target[key]),
+          ],
+        },
+      ];
     }
     return [];
   });
 }
 
 /** What tells one metric of an autoscaler from the others. */
-function metricName({ type, resource, containerResource, pods, external, object }: Pick<Metric, "type" | "resource" | "containerResource" | "pods" | "external" | "object"> | NonNullable<NonNullable<Autoscaler["status"]>["currentMetrics"]>[number]): string {
+function metricName({
+  type,
+  resource,
+  containerResource,
+  pods,
+  external,
+  object,
+}:
+  | Pick<Metric, "type" | "resource" | "containerResource" | "pods" | "external" | "object">
+  | NonNullable<NonNullable<Autoscaler["status"]>["currentMetrics"]>[number]): string {
   if (containerResource !== undefined) return `${containerResource.container ?? ""}/${containerResource.name ?? ""}`;
   return resource?.name ?? pods?.metric?.name ?? external?.metric?.name ?? object?.metric?.name ?? type ?? "";
 }
@@ -492,7 +583,8 @@ function* atMaximum(snapshot: Snapshot, object: Autoscaler, ref: ObjectRef): Sai
   // The condition keeps its time when it goes from one limit to the other: the last scaling bounds it.
   const times = [parseTime(limited.lastTransitionTime), parseTime(lastScaleTime)].filter((time) => time !== undefined);
   const since = times.length === 0 ? undefined : Math.max(...times);
-  if (!hasSettled(snapshot, object, atMaximumMs, since) || (ageOf(snapshot, since) ?? atMaximumMs) < atMaximumMs) return;
+  if (!hasSettled(snapshot, object, atMaximumMs, since) || (ageOf(snapshot, since) ?? atMaximumMs) < atMaximumMs)
+    return;
   const readings = usages(object);
   if (readings.length > 0 && readings.every(({ share }) => share < 1)) return;
   const isFixed = minReplicas === maxReplicas;
@@ -504,7 +596,10 @@ function* atMaximum(snapshot: Snapshot, object: Autoscaler, ref: ObjectRef): Sai
     evidence: [
       field(ref, "spec.maxReplicas", maxReplicas),
       field(ref, "status.currentReplicas", currentReplicas),
-      ...readings.filter(({ share }) => share >= 1).slice(0, 2).flatMap(({ evidence }) => evidence),
+      ...readings
+        .filter(({ share }) => share >= 1)
+        .slice(0, 2)
+        .flatMap(({ evidence }) => evidence),
       field(ref, "status.conditions[ScalingLimited].message", limited.message),
     ],
     ...(since !== undefined && { since }),

@@ -43,7 +43,12 @@ export const log: Analyzer = defineAnalyzer({
   },
 });
 
-function errorIn(snapshot: Snapshot, namespace: string, name: string, container: string): Observation<"log-error"> | undefined {
+function errorIn(
+  snapshot: Snapshot,
+  namespace: string,
+  name: string,
+  container: string,
+): Observation<"log-error"> | undefined {
   const pod = snapshot.get("Pod", namespace, name);
   const found = snapshot.logOf(namespace, name, container);
   if (pod === undefined || found === undefined || isGoingAway(snapshot, pod)) return undefined;

@@ -4,9 +4,25 @@ import { backendsOf } from "../kube/graph.ts";
 import { ageOf, eventMaxAgeMs, graceMs, hasSettled, isFinished, isGoingAway } from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { tellsOfLookupFailure } from "../kube/messages/lookup.ts";
-import { isFor, podSelectorMatches, podSide, policiesOn, portOf, type PortSide, rulesOf, type Verdict, verdictOf } from "../kube/network-policy.ts";
+import {
+  isFor,
+  podSelectorMatches,
+  podSide,
+  policiesOn,
+  portOf,
+  type PortSide,
+  rulesOf,
+  type Verdict,
+  verdictOf,
+} from "../kube/network-policy.ts";
 import { compareText, keyOf, type ObjectRef, refOf } from "../kube/object-ref.ts";
-import { oncePerSnapshot, podsMatching, podsSelectedBy, podsWithLabels, templatedWorkloads } from "../kube/relations.ts";
+import {
+  oncePerSnapshot,
+  podsMatching,
+  podsSelectedBy,
+  podsWithLabels,
+  templatedWorkloads,
+} from "../kube/relations.ts";
 import { formatSelector, type LabelSelector } from "../kube/selectors.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
@@ -50,7 +66,11 @@ export const networkPolicy: Analyzer = defineAnalyzer({
       why: "It looks like an application fault, and is a rule",
       fix: "Allow egress to the DNS Pods on port 53, UDP and TCP, in a policy that selects these Pods",
       source,
-      commands: [show, "kubectl -n {namespace} get pods -l {selector}", "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"],
+      commands: [
+        show,
+        "kubectl -n {namespace} get pods -l {selector}",
+        "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
+      ],
       silent: [
         "Pods on the host's network, or with a DNS policy other than the cluster's",
         "DNS on the node itself, or a DNS that cannot be recognised",
@@ -83,8 +103,15 @@ export const networkPolicy: Analyzer = defineAnalyzer({
       why: "People believe that something is protected",
       fix: "Compare spec.podSelector with the labels of the Pods in the same namespace, or remove the policy",
       source,
-      commands: ["kubectl -n {namespace} get networkpolicy {name} -o yaml", "kubectl -n {namespace} get pods --show-labels"],
-      silent: ["an empty selector, which selects every Pod", "a workload at zero would match", "the Pods of the namespace could not all be read"],
+      commands: [
+        "kubectl -n {namespace} get networkpolicy {name} -o yaml",
+        "kubectl -n {namespace} get pods --show-labels",
+      ],
+      silent: [
+        "an empty selector, which selects every Pod",
+        "a workload at zero would match",
+        "the Pods of the namespace could not all be read",
+      ],
     },
     "netpol-port-name-unknown": {
       severity: "info",
@@ -93,7 +120,10 @@ export const networkPolicy: Analyzer = defineAnalyzer({
       why: "People believe that the port is open: it is closed",
       fix: "Name the container port as the policy does, or write its number",
       source,
-      commands: ["kubectl -n {namespace} get networkpolicy {name} -o yaml", "kubectl -n {namespace} get pods -l {selector} -o yaml"],
+      commands: [
+        "kubectl -n {namespace} get networkpolicy {name} -o yaml",
+        "kubectl -n {namespace} get pods -l {selector} -o yaml",
+      ],
       silent: ["no Pod is selected", "one of the selected Pods declares it"],
     },
     "netpol-unenforced": {
@@ -123,7 +153,11 @@ export const networkPolicy: Analyzer = defineAnalyzer({
 
 type Said = Iterable<
   Observation<
-    "netpol-blocks-dns" | "netpol-blocks-backend" | "netpol-selects-nothing" | "netpol-port-name-unknown" | "netpol-unenforced"
+    | "netpol-blocks-dns"
+    | "netpol-blocks-backend"
+    | "netpol-selects-nothing"
+    | "netpol-port-name-unknown"
+    | "netpol-unenforced"
   >
 >;
 
@@ -147,26 +181,44 @@ function* selectsNothing(snapshot: Snapshot, { spec }: Policy, ref: ObjectRef): 
   yield {
     rule: "netpol-selects-nothing",
     object: ref,
-    evidence: [field(ref, "spec.podSelector", selector), fact(ref, "Pods in the namespace", snapshot.inNamespace("Pod", namespace).length)],
+    evidence: [
+      field(ref, "spec.podSelector", selector),
+      fact(ref, "Pods in the namespace", snapshot.inNamespace("Pod", namespace).length),
+    ],
   };
 }
 
 function* unknownPortNames(snapshot: Snapshot, policy: Policy, ref: ObjectRef): Said {
   const { namespace = "" } = ref;
   const named = rulesOf(policy, "Ingress").flatMap(({ ports, path }) =>
-    ports.flatMap(({ port, protocol = "TCP" }, index) => (typeof port === "string" ? [{ port, protocol, path: `${path}.ports[${index}].port` }] : [])),
+    ports.flatMap(({ port, protocol = "TCP" }, index) =>
+      typeof port === "string" ? [{ port, protocol, path: `${path}.ports[${index}].port` }] : [],
+    ),
   );
   if (named.length === 0 || !isFor(policy, "Ingress") || !snapshot.isComplete("Pod", namespace)) return;
   const pods = podsMatching(snapshot, namespace, policy.spec?.podSelector ?? {}).filter((pod) => !isFinished(pod));
   if (pods.length === 0) return;
-  const declared = new Set(pods.flatMap(({ spec }) => declaredPorts(spec).map(({ name = "", protocol = "TCP" }) => `${protocol} ${name}`)));
+  const declared = new Set(
+    pods.flatMap(({ spec }) => declaredPorts(spec).map(({ name = "", protocol = "TCP" }) => `${protocol} ${name}`)),
+  );
   const unknown = named.filter(({ port, protocol }) => !declared.has(`${protocol} ${port}`));
   for (const { port, path } of unknown) {
     yield {
       rule: "netpol-port-name-unknown",
       object: ref,
       discriminator: port,
-      evidence: [field(ref, path, port), fact(ref, "port names that the Pods declare", [...declared].map((each) => each.split(" ")[1] ?? "").filter((name) => name !== "").sort().slice(0, 10))],
+      evidence: [
+        field(ref, path, port),
+        fact(
+          ref,
+          "port names that the Pods declare",
+          [...declared]
+            .map((each) => each.split(" ")[1] ?? "")
+            .filter((name) => name !== "")
+            .sort()
+            .slice(0, 10),
+        ),
+      ],
       params: { selector: formatSelector(policy.spec?.podSelector ?? {}) },
     };
   }
@@ -181,7 +233,10 @@ function* unenforced(snapshot: Snapshot, live: readonly Policy[]): Said {
   yield {
     rule: "netpol-unenforced",
     object: ref,
-    evidence: [fact(ref, "policies in the cluster", live.length), field(refOf("Pod", enforcement.pod), "spec.containers[].image", enforcement.image)],
+    evidence: [
+      fact(ref, "policies in the cluster", live.length),
+      field(refOf("Pod", enforcement.pod), "spec.containers[].image", enforcement.image),
+    ],
   };
 }
 
@@ -209,9 +264,17 @@ const dnsOf = oncePerSnapshot((snapshot): Dns | undefined => {
   for (const { namespace, labels } of dnsPlaces) {
     const pods = podsWithLabels(snapshot, namespace, labels).filter((pod) => !isFinished(pod));
     if (pods.length === 0) continue;
-    const services = snapshot.inNamespace("Service", namespace).filter((service) => podsSelectedBy(snapshot, service).some((pod) => pods.includes(pod)));
-    const addresses = services.map(({ spec }) => spec?.clusterIP ?? "").filter((address) => address !== "" && address !== "None");
-    const declared = pods.flatMap(({ spec }) => declaredPorts(spec).filter(({ name = "" }) => name.startsWith("dns")).map(({ containerPort }) => containerPort ?? 53));
+    const services = snapshot
+      .inNamespace("Service", namespace)
+      .filter((service) => podsSelectedBy(snapshot, service).some((pod) => pods.includes(pod)));
+    const addresses = services
+      .map(({ spec }) => spec?.clusterIP ?? "")
+      .filter((address) => address !== "" && address !== "None");
+    const declared = pods.flatMap(({ spec }) =>
+      declaredPorts(spec)
+        .filter(({ name = "" }) => name.startsWith("dns"))
+        .map(({ containerPort }) => containerPort ?? 53),
+    );
     return { pods, addresses, ports: [...new Set([53, ...declared])] };
   }
   return undefined;
@@ -224,7 +287,12 @@ function lookupVerdict(snapshot: Snapshot, policies: readonly Policy[], dns: Dns
     // Without the Service its address is not known, and a block may cover it.
     const addresses = snapshot.isComplete("Service", pod.metadata?.namespace) ? dns.addresses : [];
     for (const port of dns.ports) {
-      const verdict = verdictOf(policies, "Egress", podSide(snapshot, pod, addresses), portOf(pod.spec, protocol, port));
+      const verdict = verdictOf(
+        policies,
+        "Egress",
+        podSide(snapshot, pod, addresses),
+        portOf(pod.spec, protocol, port),
+      );
       if (verdict === "allowed") return "allowed";
       if (verdict === "unknown") isUnknown = true;
     }
@@ -243,7 +311,15 @@ interface Group {
 function* blockedLookups(snapshot: Snapshot): Said {
   const dns = dnsOf(snapshot);
   if (dns === undefined) return;
-  const byObject = new Map<string, { readonly object: ObjectRef; readonly policies: readonly Policy[]; readonly pods: Pod[]; readonly because: string | undefined }>();
+  const byObject = new Map<
+    string,
+    {
+      readonly object: ObjectRef;
+      readonly policies: readonly Policy[];
+      readonly pods: Pod[];
+      readonly because: string | undefined;
+    }
+  >();
   for (const { main, policies, pods } of egressGroups(snapshot)) {
     if (policies.some((policy) => !hasSettled(snapshot, policy, graceMs.pod))) continue;
     if (lookupVerdict(snapshot, policies, dns, "UDP") !== "denied") continue;
@@ -266,7 +342,9 @@ function* blockedLookups(snapshot: Snapshot): Said {
       ...(because !== undefined && { because }),
       evidence: [
         ...failing.slice(0, 2).map(({ evidence }) => evidence),
-        ...policies.slice(0, 3).map((policy) => field(refOf("NetworkPolicy", policy), "spec.egress", policy.spec?.egress)),
+        ...policies
+          .slice(0, 3)
+          .map((policy) => field(refOf("NetworkPolicy", policy), "spec.egress", policy.spec?.egress)),
         fact(object, "Pods that cannot look up names", namesOf(pods)),
         fact(object, "what no rule allows", `UDP 53 to ${dns.pods[0]?.metadata?.namespace ?? ""}`),
       ],
@@ -278,13 +356,21 @@ function* blockedLookups(snapshot: Snapshot): Said {
 }
 
 function namesOf(pods: readonly Pod[]): readonly string[] {
-  return pods.map(({ metadata }) => metadata?.name ?? "").sort(compareText).slice(0, 5);
+  return pods
+    .map(({ metadata }) => metadata?.name ?? "")
+    .sort(compareText)
+    .slice(0, 5);
 }
 
 /** Pods that use the cluster's DNS and are selected for egress, by the set of policies that select them. */
 function egressGroups(snapshot: Snapshot): readonly Group[] {
   const groups = new Map<string, Group>();
-  const namespaces = new Set(snapshot.list("NetworkPolicy").filter((policy) => isFor(policy, "Egress") && !isGoingAway(snapshot, policy)).map(({ metadata }) => metadata?.namespace ?? ""));
+  const namespaces = new Set(
+    snapshot
+      .list("NetworkPolicy")
+      .filter((policy) => isFor(policy, "Egress") && !isGoingAway(snapshot, policy))
+      .map(({ metadata }) => metadata?.namespace ?? ""),
+  );
   for (const namespace of namespaces) {
     // A policy that was not read may allow it.
     if (!snapshot.isComplete("NetworkPolicy", namespace)) continue;
@@ -351,7 +437,11 @@ function* blockedBackends(snapshot: Snapshot): Said {
         evidence: [
           field(object, "spec.ingress", blocked.policy.spec?.ingress),
           field(ref, path, name),
-          fact(object, "controller that is not let in", from.slice(0, 3).map((pod) => `${pod.metadata?.namespace}/${pod.metadata?.name}`)),
+          fact(
+            object,
+            "controller that is not let in",
+            from.slice(0, 3).map((pod) => `${pod.metadata?.namespace}/${pod.metadata?.name}`),
+          ),
           fact(object, "Pods behind the Service", namesOf(blocked.pods)),
           fact(object, "port of the Pods", blocked.port.port),
         ],
@@ -364,7 +454,10 @@ function* blockedBackends(snapshot: Snapshot): Said {
 
 /** The Pods of the controller that serves an Ingress; none when they cannot be told, or stand on the host's network. */
 function controllersOf(snapshot: Snapshot, ingress: KubeObject<"Ingress">): readonly Pod[] {
-  const name = ingress.spec?.ingressClassName ?? ingress.metadata?.annotations?.["kubernetes.io/ingress.class"] ?? defaultClass(snapshot);
+  const name =
+    ingress.spec?.ingressClassName ??
+    ingress.metadata?.annotations?.["kubernetes.io/ingress.class"] ??
+    defaultClass(snapshot);
   const controller = name === undefined ? undefined : snapshot.get("IngressClass", undefined, name)?.spec?.controller;
   if (controller === undefined) return [];
   const pods = controllerPods(snapshot, controller) ?? [];
@@ -372,7 +465,9 @@ function controllersOf(snapshot: Snapshot, ingress: KubeObject<"Ingress">): read
 }
 
 function defaultClass(snapshot: Snapshot): string | undefined {
-  const defaults = snapshot.list("IngressClass").filter(({ metadata }) => metadata?.annotations?.["ingressclass.kubernetes.io/is-default-class"] === "true");
+  const defaults = snapshot
+    .list("IngressClass")
+    .filter(({ metadata }) => metadata?.annotations?.["ingressclass.kubernetes.io/is-default-class"] === "true");
   return defaults.length === 1 ? defaults[0]?.metadata?.name : undefined;
 }
 
@@ -389,8 +484,12 @@ function blockedPods(
   port: number | string | undefined,
   from: readonly Pod[],
 ): BlockedPods | undefined {
-  const entry = (service.spec?.ports ?? []).find((each) => each.port === port || (port !== undefined && each.name === port));
-  const pods = podsSelectedBy(snapshot, service).filter((pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined);
+  const entry = (service.spec?.ports ?? []).find(
+    (each) => each.port === port || (port !== undefined && each.name === port),
+  );
+  const pods = podsSelectedBy(snapshot, service).filter(
+    (pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined,
+  );
   if (entry === undefined || pods.length === 0) return undefined;
   if (!snapshot.isComplete("NetworkPolicy", service.metadata?.namespace)) return undefined;
   const protocol = entry.protocol ?? "TCP";
@@ -400,9 +499,11 @@ function blockedPods(
     const policies = policiesOn(snapshot, pod, "Ingress");
     const [main] = policies;
     if (number === undefined || main === undefined) return undefined;
-    if (policies.some((policy) => isGoingAway(snapshot, policy) || !hasSettled(snapshot, policy, graceMs.pod))) return undefined;
+    if (policies.some((policy) => isGoingAway(snapshot, policy) || !hasSettled(snapshot, policy, graceMs.pod)))
+      return undefined;
     const side = portOf(pod.spec, protocol, number);
-    if (from.some((controller) => verdictOf(policies, "Ingress", podSide(snapshot, controller), side) !== "denied")) return undefined;
+    if (from.some((controller) => verdictOf(policies, "Ingress", podSide(snapshot, controller), side) !== "denied"))
+      return undefined;
     first ??= { policy: policies.find((policy) => rulesOf(policy, "Ingress").length === 0) ?? main, port: side };
   }
   return first === undefined ? undefined : { ...first, pods };
@@ -411,5 +512,7 @@ function blockedPods(
 /** The number behind a `targetPort`, which may be the name of a container port. */
 function targetPortOf(pod: Pod, target: number | string | undefined, protocol: string): number | undefined {
   if (typeof target === "number") return target;
-  return declaredPorts(pod.spec).find(({ name, protocol: declared = "TCP" }) => name === target && declared === protocol)?.containerPort;
+  return declaredPorts(pod.spec).find(
+    ({ name, protocol: declared = "TCP" }) => name === target && declared === protocol,
+  )?.containerPort;
 }

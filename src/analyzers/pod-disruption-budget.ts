@@ -137,16 +137,21 @@ function* blocked(snapshot: Snapshot, object: Budget, ref: ObjectRef): Said {
   }
   const unhealthy = covered.filter((pod) => !isReady(pod));
   if (unhealthy.some((pod) => isRollingOut(snapshot, pod))) return;
-  const shown = unhealthy.slice(0, 2).map((pod) => field(refOf("Pod", pod), "status.conditions[Ready].status", conditionOf(pod, "Ready")?.status));
+  const shown = unhealthy
+    .slice(0, 2)
+    .map((pod) => field(refOf("Pod", pod), "status.conditions[Ready].status", conditionOf(pod, "Ready")?.status));
   yield {
     rule: "pdb-blocks-eviction",
     object: ref,
     severity: waiting.length > 0 ? "critical" : "warning",
-    because: currentHealthy < desiredHealthy ? "fewer Pods are healthy than it demands" : "unhealthy Pods have used it up",
+    because:
+      currentHealthy < desiredHealthy ? "fewer Pods are healthy than it demands" : "unhealthy Pods have used it up",
     evidence: [
       ...shown,
       ...counts,
-      ...(spec?.unhealthyPodEvictionPolicy === undefined ? nodes : [field(ref, "spec.unhealthyPodEvictionPolicy", spec.unhealthyPodEvictionPolicy), ...nodes]),
+      ...(spec?.unhealthyPodEvictionPolicy === undefined
+        ? nodes
+        : [field(ref, "spec.unhealthyPodEvictionPolicy", spec.unhealthyPodEvictionPolicy), ...nodes]),
     ].slice(0, 8),
     related: unhealthy.slice(0, 20).map((pod) => refOf("Pod", pod)),
     ...(allowed?.status === "False" && onset),
@@ -253,7 +258,14 @@ function* overlaps(snapshot: Snapshot): Said {
       rule: "pdb-overlap",
       object: first,
       discriminator: others.map(({ name }) => name).join(","),
-      evidence: [...selectors, fact(first, "Pods that all of them cover", pods.slice(0, 5).map(({ name }) => name))],
+      evidence: [
+        ...selectors,
+        fact(
+          first,
+          "Pods that all of them cover",
+          pods.slice(0, 5).map(({ name }) => name),
+        ),
+      ],
       related: [...others, ...pods.slice(0, 20)],
       params: { selector: formatSelector(own?.spec?.selector ?? {}) },
     };

@@ -4,7 +4,7 @@
  * when no container tells more. The rules stand in `rules/pod-*.ts`, one file for each stage of a Pod's life.
  */
 import type { Observation } from "../findings/finding.ts";
-import { isGoingAway, isNamespaceGoingAway, isReady } from "../kube/guards.ts";
+import { conditionOf, isGoingAway, isNamespaceGoingAway, isReady } from "../kube/guards.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
 import {
@@ -55,7 +55,15 @@ import {
 import { volumeObservation, type VolumeRule, volumeRules } from "./rules/pod-volume.ts";
 import { referenceObservations, type ReferenceRule, referenceRules } from "./rules/references.ts";
 
-type PodRule = ExitRule | ImageRule | LifecycleRule | ProbeRule | ReferenceRule | SchedulingRule | StartRule | VolumeRule;
+type PodRule =
+  | ExitRule
+  | ImageRule
+  | LifecycleRule
+  | ProbeRule
+  | ReferenceRule
+  | SchedulingRule
+  | StartRule
+  | VolumeRule;
 
 /** What one finding shows at most. */
 const mostEvidence = 8;
@@ -120,8 +128,10 @@ function* observationsOf(snapshot: Snapshot, one: Pod): Iterable<Observation<Pod
   if (phase === undefined || phase === "Succeeded" || isGoingAway(snapshot, one)) return;
   if (phase === "Failed") {
     const observation = failedPodObservation(snapshot, one);
+    // How the containers of a Pod end that was made to go says nothing of them.
+    const isDisrupted = conditionOf(one, "DisruptionTarget")?.status === "True";
     if (observation !== undefined) yield observation;
-    else yield* failedContainers(snapshot, one);
+    else if (!isDisrupted) yield* failedContainers(snapshot, one);
     return;
   }
   const resize = resizeObservation(snapshot, one);
@@ -189,7 +199,10 @@ function* failedContainers(snapshot: Snapshot, one: Pod): Iterable<Observation<P
 
 /** Containers of one Pod that fail by one cause are one finding that names them all. */
 function* merged(observations: readonly ContainerObservation<PodRule>[]): Iterable<Observation<PodRule>> {
-  const groups = Map.groupBy(observations, ({ mergeKey, rule, discriminator }) => mergeKey ?? `${rule} ${discriminator}`);
+  const groups = Map.groupBy(
+    observations,
+    ({ mergeKey, rule, discriminator }) => mergeKey ?? `${rule} ${discriminator}`,
+  );
   for (const group of groups.values()) {
     const [first] = group;
     if (first === undefined) continue;

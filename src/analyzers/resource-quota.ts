@@ -20,7 +20,7 @@ export const resourceQuota: Analyzer = defineAnalyzer({
   name: "ResourceQuota",
   core: false,
   needs: ["ResourceQuota"],
-  uses: ["Event", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"],
+  uses: ["Namespace", "Event", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"],
   rules: {
     "quota-exhausted": {
       severity: ["critical", "warning"],
@@ -88,7 +88,13 @@ function judged(snapshot: Snapshot, object: Quota): Observation<"quota-exhausted
         ...exhausted.slice(0, 2).flatMap(({ evidence }) => evidence),
         ...(blocked.length === 0
           ? exhausted.slice(2, 4).flatMap(({ evidence }) => evidence)
-          : [fact(ref, "what it refuses", blocked.map(({ object: each }) => `${each.kind} ${qualifiedName(each)}`).slice(0, 5))]),
+          : [
+              fact(
+                ref,
+                "what it refuses",
+                blocked.map(({ object: each }) => `${each.kind} ${qualifiedName(each)}`).slice(0, 5),
+              ),
+            ]),
         ...blocked.slice(0, 2).map(({ refused: { evidence } }) => evidence),
       ].slice(0, 8),
       related: [...owners.values()],
@@ -124,7 +130,9 @@ function limitsOf({ spec, status }: Quota, ref: ObjectRef): readonly Limit[] {
 function isObjectCount(resource: string): boolean {
   return (
     resource.startsWith("count/") ||
-    /^(?:pods|services|services\.(?:loadbalancers|nodeports)|configmaps|secrets|persistentvolumeclaims|replicationcontrollers|resourcequotas)$/.test(resource) ||
+    /^(?:pods|services|services\.(?:loadbalancers|nodeports)|configmaps|secrets|persistentvolumeclaims|replicationcontrollers|resourcequotas)$/.test(
+      resource,
+    ) ||
     resource.endsWith(".storageclass.storage.k8s.io/persistentvolumeclaims")
   );
 }
@@ -164,7 +172,11 @@ const refusals = oncePerSnapshot((snapshot): ReadonlyMap<string, readonly Blocke
     seen.add(keyOf(object));
     const located = snapshot.find(object);
     const top = located === undefined ? undefined : topOwnerOf(snapshot, located.object);
-    const key = keyOf({ kind: "ResourceQuota", ...(object.namespace !== undefined && { namespace: object.namespace }), name: refusal.quota });
+    const key = keyOf({
+      kind: "ResourceQuota",
+      ...(object.namespace !== undefined && { namespace: object.namespace }),
+      name: refusal.quota,
+    });
     const blocked = { object, owners: top === undefined ? [object] : [object, top], refusal, refused };
     const found = byQuota.get(key);
     if (found === undefined) byQuota.set(key, [blocked]);
@@ -204,8 +216,15 @@ function isWanting(snapshot: Snapshot, ref: ObjectRef): boolean {
     }
     case "Job": {
       const job = snapshot.get(kind, namespace, name);
-      const isOver = job?.status?.conditions?.some(({ type, status }) => (type === "Complete" || type === "Failed") && status === "True");
-      return job !== undefined && isOver !== true && job.spec?.suspend !== true && (job.status?.active ?? 0) < (job.spec?.parallelism ?? 1);
+      const isOver = job?.status?.conditions?.some(
+        ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
+      );
+      return (
+        job !== undefined &&
+        isOver !== true &&
+        job.spec?.suspend !== true &&
+        (job.status?.active ?? 0) < (job.spec?.parallelism ?? 1)
+      );
     }
     default:
       return true;

@@ -89,22 +89,27 @@ export function createDictionary(): Dictionary {
     // Already masked, in whole or in part: masking twice changes nothing.
     if (replaceRun(value, values) !== value) return;
     avoid(value);
-    set(value, nextToken(stem));
+    // What has a form keeps it, wherever it was found.
+    if (uuid.test(value)) set(value, nextToken("uid"));
+    else if (digest.test(value)) set(value, nextToken("digest"));
+    else if (!isAddress(value)) set(value, nextToken(stem));
+    // Addresses that are the same on every machine stay.
+    else if (!/^(?:0\.0\.0\.0|127\.|255\.|169\.254\.169\.254$)/.test(value)) set(value, nextToken("ip"));
   };
 
   /** Learns what can be told by its form, whatever the cluster holds. */
   const recognise = (run: string) => {
+    if (values.has(run) || tokens.has(run)) return;
     if (isIpv6(run)) {
-      if (!isIpv6Kept(run) && !values.has(run) && !tokens.has(run)) set(run, nextToken("ipv6"));
-    } else if (isAddress(run)) {
-      if (!/^(?:0\.0\.0\.0|127\.|255\.|169\.254\.169\.254$)/.test(run)) learn(run, "ip");
-    } else if (uuid.test(run)) learn(run, "uid");
+      if (!isIpv6Kept(run)) set(run, nextToken("ipv6"));
+    } else if (isAddress(run)) learn(run, "ip");
+    else if (uuid.test(run)) learn(run, "uid");
     else if (digest.test(run)) learn(run, "digest");
   };
   const learnFromText = (text: string) => {
     if (text.includes("@")) {
       for (const [, user = "", host = ""] of text.matchAll(
-        /([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)/g,
+        /([A-Za-z0-9._%+-]{1,64})@(?=[A-Za-z0-9:])([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?/g,
       )) {
         // The digest of an image also follows an `@`.
         if (host === "sha256") continue;
@@ -124,18 +129,22 @@ export function createDictionary(): Dictionary {
     for (const [, image = ""] of text.matchAll(/\bimage:? "([^"\s]{1,512})"/g)) learnImage(dictionary, image);
   };
 
+  const isNamed = (word: string): boolean =>
+    runsIn(word).some((run) => replaceRun(run, tokens) !== run || replaceRun(run, values) !== run);
+
   const dictionary: Dictionary = {
     learn,
     avoid,
     tokenOf: (run) => tokens.get(run) ?? run,
     mask(text) {
-      const plain = redactCredentials(text);
+      const plain = redactCredentials(text, isNamed);
       avoid(plain);
+      // All is learned before anything is replaced: what stands at the end may be part of what stands before.
+      for (const run of runsIn(plain)) recognise(run);
       learnFromText(plain);
       const masked = plain.replace(runs, (run) => {
-        if (values.has(run)) return run;
-        recognise(run);
-        return replaceRun(run, tokens);
+        // A token that stands there already is left alone.
+        return values.has(run) ? run : replaceRun(run, tokens);
       });
       return asMasked(masked);
     },
@@ -198,7 +207,7 @@ function replacePrefix(run: string, known: ReadonlyMap<string, string>): string 
   for (const cut of cuts) {
     const token = known.get(run.slice(0, cut));
     const rest = run.slice(cut + 1);
-    if (token !== undefined && isGenerated(rest) && !isAddress(token)) return `${token}-${rest}`;
+    if (token !== undefined && isGenerated(rest)) return `${token}-${rest}`;
   }
   return undefined;
 }
@@ -251,6 +260,8 @@ function tokenFor(stem: Stem, number: number): string {
       return String(number).padStart(64, "0");
     case "env":
       return `ENV_${number}`;
+    // The first part of an image is a host only when it has a dot (distribution reference grammar).
+    case "registry":
     case "host":
     case "webhook":
       return `${stem}-${number}.example`;

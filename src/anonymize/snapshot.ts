@@ -235,7 +235,6 @@ const nameFields: Readonly<Record<string, Stem>> = {
   key: "key",
   dataKeys: "key",
   apiGroups: "host",
-  conditionType: "condition",
 };
 
 const nameParents: Readonly<Record<string, Stem>> = {
@@ -260,7 +259,6 @@ const nameParents: Readonly<Record<string, Stem>> = {
   service: "service",
   webhooks: "webhook",
   matchConditions: "condition",
-  schedulingGates: "gate",
   active: "job",
   metric: "metric",
 };
@@ -326,8 +324,9 @@ function learnField(dictionary: Dictionary, text: string, key: string, path: rea
   const parent = path.at(-2) ?? "";
   if (key === "image") learnImage(dictionary, text);
   else if (key === "imageID") learnImage(dictionary, text);
+  else if (key === "name" && parent === "schedulingGates") learnKey(dictionary, text);
   else if (key === "topologyKey") learnLabel(dictionary, text, undefined);
-  else if (key === "finalizers" || isDriver(key)) learnKey(dictionary, text);
+  else if (key === "finalizers" || key === "conditionType" || isDriver(key)) learnKey(dictionary, text);
   else if (isPath(key)) for (const part of text.split("/")) dictionary.learn(part, "dir");
   else if (key === "command") learnCommand(dictionary, text, around);
   else if (key === "name" || key === "path" || key === "resources") {

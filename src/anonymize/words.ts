@@ -77,6 +77,7 @@ authenticated unauthenticated anonymous nobody kubelet kubeadm kubectl cluster-a
 default-scheduler system-node-critical system-cluster-critical local-path gp2 gp3 hostpath premium-rwo standard-rwo nfs csi
 http-web https-web http-metrics https-metrics dns-tcp metrics probes webhook-server peer client-port
 pod-template-hash pod-template-generation controller-revision-hash controller-uid job-name grafana_dashboard
+vault-active vault-sealed vault-initialized active passive follower secondary replica standby slave
 grafana_datasource fluentd_config TILLER grafana_alert grafana_notifier prometheus_rule provider owner OWNER release
 managed-by part-of component instance tier track heritage chart k8s-app role control-plane
 HOME PATH PORT HOST HOSTNAME USER LANG TZ DEBUG LOG_LEVEL NODE_ENV NODE_NAME NODE_IP POD_NAME POD_NAMESPACE POD_IP HOST_IP
@@ -96,8 +97,8 @@ function wordsIn(text: string): string[] {
 }
 
 const kinds = kindNames.flatMap((kind) => {
-  const { plural, shortNames } = kindDefinition(kind);
-  return [kind, kind.toLowerCase(), plural, ...shortNames];
+  const { group, plural, shortNames } = kindDefinition(kind);
+  return [kind, kind.toLowerCase(), plural, group, ...shortNames];
 });
 
 const parts: ReadonlySet<string> = new Set(wordsIn(products).filter((name) => name.includes("-")));
@@ -115,7 +116,7 @@ const kept: ReadonlySet<string> = new Set([...wordsIn(sentences), ...wordsIn(pro
 
 /** Domains whose names are public knowledge: label and annotation keys, CSI drivers, annotations of vendors. */
 const publicDomains =
-  /(?:^|\.)(?:kubernetes\.io|k8s\.io|x-k8s\.io|k8s\.aws|amazonaws\.com|aws\.com|azure\.com|microsoft\.com|googleapis\.com|gke\.io|cloud\.google\.com|openshift\.io|helm\.sh|cattle\.io|rancher\.io|istio\.io|cilium\.io|projectcalico\.org|tigera\.io|cert-manager\.io|prometheus\.io|argoproj\.io|fluxcd\.io|kyverno\.io|keda\.sh|knative\.dev|linkerd\.io|traefik\.io|traefik\.containo\.us|jetstack\.io|gatekeeper\.sh|volcano\.sh|karpenter\.sh|eks\.amazonaws\.com|digitalocean\.com|hetzner\.cloud|github\.io|haproxy\.org|nginx\.org|konghq\.com|google\.com|apache\.org|solo\.io|kubevirt\.io|konghq\.io|linode\.com|ceph\.com|longhorn\.io|openebs\.io|portworx\.com|netapp\.io|vmware\.com|datadoghq\.com|elastic\.co|hashicorp\.com|crossplane\.io|strimzi\.io|coreos\.com|nvidia\.com|intel\.com|amd\.com|github\.com)$/;
+  /(?:^|\.)(?:kubernetes\.io|k8s\.io|x-k8s\.io|k8s\.aws|amazonaws\.com|aws\.com|azure\.com|microsoft\.com|googleapis\.com|gke\.io|cloud\.google\.com|openshift\.io|helm\.sh|cattle\.io|rancher\.io|istio\.io|cilium\.io|projectcalico\.org|tigera\.io|cert-manager\.io|prometheus\.io|argoproj\.io|fluxcd\.io|kyverno\.io|keda\.sh|knative\.dev|linkerd\.io|traefik\.io|traefik\.containo\.us|jetstack\.io|gatekeeper\.sh|volcano\.sh|karpenter\.sh|eks\.amazonaws\.com|digitalocean\.com|hetzner\.cloud|github\.io|haproxy\.org|nginx\.org|konghq\.com|google\.com|apache\.org|solo\.io|run\.ai|kubevirt\.io|konghq\.io|linode\.com|ceph\.com|longhorn\.io|openebs\.io|portworx\.com|netapp\.io|vmware\.com|datadoghq\.com|elastic\.co|hashicorp\.com|crossplane\.io|strimzi\.io|coreos\.com|nvidia\.com|intel\.com|amd\.com|github\.com)$/;
 
 /** Whether `word` says nothing about whose cluster it is: it is kept as it stands. */
 export function isKept(word: string): boolean {

@@ -10,6 +10,8 @@ export interface ReadRequest {
   /** The kinds that the selected analyzers need or use. */
   readonly kinds: readonly KindName[];
   readonly scope: Scope;
+  /** Also the objects of the cluster's own kinds (custom-resources.ts). `kinds` must hold CustomResourceDefinition then. */
+  readonly customResources?: boolean;
   /** Ends the read early: what was read so far is returned, the rest becomes `unread` or `partial`. */
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ReadProgress) => void;

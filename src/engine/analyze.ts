@@ -36,7 +36,8 @@ export interface AnalyzeOptions {
 export async function analyze(source: ClusterSource, options: AnalyzeOptions): Promise<Report> {
   const { analyzers, scope, signal, onProgress } = options;
   const kinds = kindsFor(analyzers);
-  const input = await source.read({ kinds, scope, signal, ...(onProgress !== undefined && { onProgress }) });
+  const customResources = analyzers.some((analyzer) => analyzer.customResources === true);
+  const input = await source.read({ kinds, scope, customResources, signal, ...(onProgress !== undefined && { onProgress }) });
   const whole = options.logs ? await withFailingLogs(source, input, signal) : input;
   return diagnose(createSnapshot(whole), whole, options);
 }

@@ -80,7 +80,7 @@ const explanations: readonly Explanation[] = [
     along: ["ref", "mount", "tls", "owner", "template", "select", "backend", "scale", "guard"],
   },
   {
-    causes: ["image-*", "exit-*", "container-*", "probe-*", "sched-*", "pod-*", "volume-*"],
+    causes: ["image-*", "exit-*", "container-*", "probe-*", "sched-*", "pod-*", "volume-*", "log-*"],
     symptoms: rollUps,
     along: ["owner", "template", "select", "backend", "guard", "scale"],
   },
@@ -98,6 +98,18 @@ const explanations: readonly Explanation[] = [
     causes: ["node-cordoned-long", "node-startup-taint-stuck"],
     symptoms: ["sched-cordoned", "sched-untolerated-taint", "daemonset-missing-on-nodes"],
     along: ["node", "owner"],
+  },
+  {
+    // What the application says is part of what was seen from outside.
+    causes: ["container-*", "exit-*", "probe-*", "pod-*", "volume-*"],
+    symptoms: ["log-*"],
+    along: ["owner", "template"],
+  },
+  {
+    // Only Pods that say themselves that a name does not resolve are related to it.
+    causes: ["netpol-blocks-dns"],
+    symptoms: ["container-*", "exit-*", "probe-*", "pod-init-stuck", "log-*"],
+    along: [],
   },
 ];
 

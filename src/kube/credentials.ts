@@ -55,11 +55,6 @@ const detectors: readonly Detector[] = [
       return mark !== "" && value.length <= 2 ? match : `${key}${sign}${mark}${redacted}${mark}`;
     },
   },
-  {
-    name: "long random text",
-    pattern: /(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+_-]{40,}={0,2}(?![A-Za-z0-9+/=_.-])/g,
-    replace: (match) => (/[a-z]/.test(match) && /[A-Z]/.test(match) && /\d/.test(match) ? redacted : match),
-  },
 ];
 
 function isPlainWord(value: string): boolean {
@@ -70,13 +65,21 @@ function isPlainWord(value: string): boolean {
   );
 }
 
-/** `text` without credentials. Doing it twice changes nothing more. */
-export function redactCredentials(text: string): string {
+/** Text of no known form that no person made up: 40 characters or more, of all sorts. */
+const random = /(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+_-]{40,}={0,2}(?![A-Za-z0-9+/=_.-])/g;
+
+/**
+ * `text` without credentials. Doing it twice changes nothing more.
+ * @param isName whether a long word is made of names that are known: such a word is no random text
+ */
+export function redactCredentials(text: string, isName: (word: string) => boolean = () => false): string {
   // Nothing that the patterns find is shorter, and most texts of a cluster hold no such sign at all.
   if (text.length < 6) return text;
   let result = text;
   for (const { pattern, replace } of detectors) {
     result = replace === undefined ? result.replace(pattern, redacted) : result.replace(pattern, replace);
   }
-  return result;
+  return result.replace(random, (word) =>
+    /[a-z]/.test(word) && /[A-Z]/.test(word) && /\d/.test(word) && !isName(word) ? redacted : word,
+  );
 }

@@ -197,3 +197,123 @@ export interface OperatorGroupResource {
 export interface PluginNetworkPolicy {
   metadata?: V1ObjectMeta;
 }
+
+// ---- KEDA (github.com/kedacore/keda, apis/keda/v1alpha1) ----------------------------------------------------------------
+
+/** A condition of KEDA: unlike Kubernetes' own it does not say since when. */
+interface KedaCondition {
+  type?: string;
+  status?: string;
+  reason?: string;
+  message?: string;
+}
+
+interface KedaTrigger {
+  type?: string;
+  name?: string;
+  metricType?: string;
+  /** Most entries may hold addresses and credentials: only these two are read. */
+  metadata?: { type?: string; containerName?: string };
+  authenticationRef?: { name?: string; kind?: string };
+}
+
+/** Scales a workload by events from outside; makes a HorizontalPodAutoscaler for it. */
+export interface ScaledObjectResource {
+  metadata?: V1ObjectMeta;
+  spec?: {
+    scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string };
+    minReplicaCount?: number;
+    maxReplicaCount?: number;
+    triggers?: KedaTrigger[];
+  };
+  status?: { conditions?: KedaCondition[]; hpaName?: string; pausedReplicaCount?: number };
+}
+
+/** Starts Jobs by events from outside. */
+export interface ScaledJobResource {
+  metadata?: V1ObjectMeta;
+  spec?: { triggers?: KedaTrigger[] };
+  status?: { conditions?: KedaCondition[] };
+}
+
+/** TriggerAuthentication and ClusterTriggerAuthentication: where a trigger finds its credentials. */
+export interface TriggerAuthenticationResource {
+  metadata?: V1ObjectMeta;
+  spec?: {
+    secretTargetRef?: { name?: string; key?: string }[];
+    configMapTargetRef?: { name?: string; key?: string }[];
+  };
+}
+
+// ---- policy reports (wgpolicyk8s.io v1alpha2 and its successor openreports.io v1alpha1) ---------------------------------
+
+interface ReportedObject {
+  apiVersion?: string;
+  kind?: string;
+  namespace?: string;
+  name?: string;
+}
+
+/** The four kinds of policy reports, cluster-wide or not, of either group: the same fields. */
+export interface PolicyReportResource {
+  metadata?: V1ObjectMeta;
+  scope?: ReportedObject;
+  results?: {
+    source?: string;
+    policy?: string;
+    rule?: string;
+    category?: string;
+    severity?: string;
+    result?: string;
+    message?: string;
+    resources?: ReportedObject[];
+  }[];
+}
+
+// ---- Trivy Operator (github.com/aquasecurity/trivy-operator, pkg/apis/aquasecurity/v1alpha1) -----------------------------
+
+/** What is known to be vulnerable in one container's image. */
+export interface VulnerabilityReportResource {
+  metadata?: V1ObjectMeta;
+  report?: {
+    artifact?: { repository?: string; tag?: string; digest?: string };
+    registry?: { server?: string };
+    summary?: { criticalCount?: number; highCount?: number };
+    vulnerabilities?: {
+      vulnerabilityID?: string;
+      resource?: string;
+      installedVersion?: string;
+      fixedVersion?: string;
+      severity?: string;
+    }[];
+  };
+}
+
+/** How a workload's configuration does against a set of checks. */
+export interface ConfigAuditReportResource {
+  metadata?: V1ObjectMeta;
+  report?: { checks?: { checkID?: string; title?: string; severity?: string; success?: boolean }[] };
+}
+
+// ---- cert-manager (github.com/cert-manager/cert-manager, pkg/apis/certmanager/v1) ----------------------------------------
+
+/** A certificate that cert-manager keeps in a Secret. Its dates are public; the Secret itself is not read. */
+export interface CertificateResource {
+  metadata?: V1ObjectMeta;
+  spec?: { secretName?: string; issuerRef?: { name?: string; kind?: string; group?: string } };
+  status?: {
+    conditions?: V1Condition[];
+    lastFailureTime?: Date;
+    notBefore?: Date;
+    notAfter?: Date;
+    renewalTime?: Date;
+    failedIssuanceAttempts?: number;
+  };
+}
+
+/** Issuer and ClusterIssuer: who signs. */
+export interface IssuerResource {
+  metadata?: V1ObjectMeta;
+  spec?: { ca?: { secretName?: string } };
+  status?: { conditions?: V1Condition[] };
+}

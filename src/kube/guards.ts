@@ -121,3 +121,23 @@ export function specChangedAt(
   }
   return newest;
 }
+
+/**
+ * When the status of the object was last changed, from the server's own record (`metadata.managedFields`): a condition keeps
+ * its `lastTransitionTime` while only its reason changes. Undefined when the record is not there.
+ */
+export function statusChangedAt(
+  snapshot: Snapshot,
+  object: {
+    readonly metadata?: {
+      readonly managedFields?: readonly { readonly time?: string; readonly subresource?: string }[];
+    };
+  },
+): number | undefined {
+  const times = (object.metadata?.managedFields ?? [])
+    .filter(({ subresource }) => subresource === "status")
+    .map(({ time }) => parseTime(time))
+    .filter((time) => time !== undefined && time <= snapshot.takenAt + minuteMs)
+    .map(Number);
+  return times.length === 0 ? undefined : Math.max(...times);
+}

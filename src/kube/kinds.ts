@@ -60,6 +60,14 @@ import type {
   OperatorGroupResource,
   ReferenceGrantResource,
   SubscriptionResource,
+  CertificateResource,
+  ConfigAuditReportResource,
+  IssuerResource,
+  PolicyReportResource,
+  ScaledJobResource,
+  ScaledObjectResource,
+  TriggerAuthenticationResource,
+  VulnerabilityReportResource,
 } from "./custom-kinds.ts";
 import type { AnyFields, Fields, Kept, Wire } from "./wire.ts";
 
@@ -303,6 +311,45 @@ const gatewayRoute = {
 } as const;
 
 const operatorReference = { kind: true, namespace: true, name: true } as const;
+
+const kedaConditions = [{ type: true, status: true, reason: true, message: true }] as const;
+
+const kedaTriggers = [
+  {
+    type: true,
+    name: true,
+    metricType: true,
+    // Addresses and credentials may stand beside these two.
+    metadata: { type: true, containerName: true },
+    authenticationRef: { name: true, kind: true },
+  },
+] as const;
+
+const triggerAuthentication = {
+  metadata,
+  spec: { secretTargetRef: [{ name: true, key: true }], configMapTargetRef: [{ name: true, key: true }] },
+} as const;
+
+const reportedObject = { apiVersion: true, kind: true, namespace: true, name: true } as const;
+
+const policyReport = {
+  metadata,
+  scope: reportedObject,
+  results: [
+    {
+      source: true,
+      policy: true,
+      rule: true,
+      category: true,
+      severity: true,
+      result: true,
+      message: true,
+      resources: [reportedObject],
+    },
+  ],
+} as const;
+
+const issuer = { metadata, spec: { ca: { secretName: true } }, status: { conditions } } as const;
 
 /** Every kind that k8sgpt reads, by its API name: the built-in ones, and custom resources of well-known projects. */
 export const kinds = {
@@ -899,7 +946,7 @@ export const kinds = {
         group: true,
         scope: true,
         names: { kind: true, plural: true, shortNames: true },
-        versions: [{ name: true, served: true, storage: true, deprecated: true }],
+        versions: [{ name: true, served: true, storage: true, deprecated: true, subresources: { status: true } }],
         conversion: {
           strategy: true,
           webhook: {
@@ -1125,6 +1172,138 @@ export const kinds = {
       spec: { targetNamespaces: true, selector: labelSelector, serviceAccountName: true },
       status: { namespaces: true, conditions },
     },
+  }),
+  ScaledObject: kind<ScaledObjectResource>()({
+    group: "keda.sh",
+    version: "v1alpha1",
+    plural: "scaledobjects",
+    namespaced: true,
+    shortNames: ["so"],
+    fields: {
+      metadata,
+      spec: {
+        scaleTargetRef: { apiVersion: true, kind: true, name: true },
+        minReplicaCount: true,
+        maxReplicaCount: true,
+        triggers: kedaTriggers,
+      },
+      status: { conditions: kedaConditions, hpaName: true, pausedReplicaCount: true },
+    },
+  }),
+  ScaledJob: kind<ScaledJobResource>()({
+    group: "keda.sh",
+    version: "v1alpha1",
+    plural: "scaledjobs",
+    namespaced: true,
+    shortNames: ["sj"],
+    fields: { metadata, spec: { triggers: kedaTriggers }, status: { conditions: kedaConditions } },
+  }),
+  TriggerAuthentication: kind<TriggerAuthenticationResource>()({
+    group: "keda.sh",
+    version: "v1alpha1",
+    plural: "triggerauthentications",
+    namespaced: true,
+    shortNames: ["ta", "triggerauth"],
+    fields: triggerAuthentication,
+  }),
+  ClusterTriggerAuthentication: kind<TriggerAuthenticationResource>()({
+    group: "keda.sh",
+    version: "v1alpha1",
+    plural: "clustertriggerauthentications",
+    namespaced: false,
+    shortNames: ["cta", "clustertriggerauth"],
+    fields: triggerAuthentication,
+  }),
+  PolicyReport: kind<PolicyReportResource>()({
+    group: "wgpolicyk8s.io",
+    version: "v1alpha2",
+    plural: "policyreports",
+    namespaced: true,
+    shortNames: ["polr"],
+    fields: policyReport,
+  }),
+  ClusterPolicyReport: kind<PolicyReportResource>()({
+    group: "wgpolicyk8s.io",
+    version: "v1alpha2",
+    plural: "clusterpolicyreports",
+    namespaced: false,
+    shortNames: ["cpolr"],
+    fields: policyReport,
+  }),
+  Report: kind<PolicyReportResource>()({
+    group: "openreports.io",
+    version: "v1alpha1",
+    plural: "reports",
+    namespaced: true,
+    shortNames: ["reps"],
+    fields: policyReport,
+  }),
+  ClusterReport: kind<PolicyReportResource>()({
+    group: "openreports.io",
+    version: "v1alpha1",
+    plural: "clusterreports",
+    namespaced: false,
+    shortNames: ["creps"],
+    fields: policyReport,
+  }),
+  VulnerabilityReport: kind<VulnerabilityReportResource>()({
+    group: "aquasecurity.github.io",
+    version: "v1alpha1",
+    plural: "vulnerabilityreports",
+    namespaced: true,
+    shortNames: ["vuln", "vulns"],
+    fields: {
+      metadata,
+      report: {
+        artifact: { repository: true, tag: true, digest: true },
+        registry: { server: true },
+        summary: { criticalCount: true, highCount: true },
+        vulnerabilities: [
+          { vulnerabilityID: true, resource: true, installedVersion: true, fixedVersion: true, severity: true },
+        ],
+      },
+    },
+  }),
+  ConfigAuditReport: kind<ConfigAuditReportResource>()({
+    group: "aquasecurity.github.io",
+    version: "v1alpha1",
+    plural: "configauditreports",
+    namespaced: true,
+    shortNames: ["configaudit"],
+    fields: { metadata, report: { checks: [{ checkID: true, title: true, severity: true, success: true }] } },
+  }),
+  Certificate: kind<CertificateResource>()({
+    group: "cert-manager.io",
+    version: "v1",
+    plural: "certificates",
+    namespaced: true,
+    shortNames: ["cert", "certs"],
+    fields: {
+      metadata,
+      spec: { secretName: true, issuerRef: { name: true, kind: true, group: true } },
+      status: {
+        conditions,
+        lastFailureTime: true,
+        notBefore: true,
+        notAfter: true,
+        renewalTime: true,
+        failedIssuanceAttempts: true,
+      },
+    },
+  }),
+  Issuer: kind<IssuerResource>()({
+    group: "cert-manager.io",
+    version: "v1",
+    plural: "issuers",
+    namespaced: true,
+    fields: issuer,
+  }),
+  ClusterIssuer: kind<IssuerResource>()({
+    group: "cert-manager.io",
+    version: "v1",
+    plural: "clusterissuers",
+    namespaced: false,
+    fields: issuer,
   }),
 } as const;
 

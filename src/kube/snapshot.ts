@@ -3,6 +3,7 @@
  * Rules ask it and nothing else; it does no I/O and has no clock but `takenAt`. Objects are held in one fixed order
  * whatever order they arrived in, so that the same cluster gives the same bytes.
  */
+import { type CustomRead, type CustomResource, customOrder } from "./custom-resources.ts";
 import { type EventRecord, eventRecord, newestFirst } from "./events.ts";
 import { isKindName, type KindName, kindNames, kinds, type KubeObject } from "./kinds.ts";
 import { compareText, type ObjectRef, refOf } from "./object-ref.ts";
@@ -59,6 +60,10 @@ export interface SnapshotInput {
   readonly logs?: readonly ContainerLog[];
   /** What else could not be read, beside whole kinds. */
   readonly notes?: readonly SourceNote[];
+  /** Objects of the cluster's own kinds, when they were asked for. */
+  readonly customResources?: readonly CustomResource[];
+  /** Which of those kinds could not be read whole. */
+  readonly customReads?: readonly CustomRead[];
 }
 
 /** A part of the source that could not be read: a broken file of a dump, an archive that ends in the middle. */
@@ -110,6 +115,10 @@ export interface Snapshot {
   eventsOf(ref: ObjectRef): readonly EventRecord[];
   /** All events, newest first. */
   events(): readonly EventRecord[];
+  /** Objects of the cluster's own kinds, by group, kind, namespace and name; none unless they were asked for. */
+  customResources(): readonly CustomResource[];
+  /** Which of those kinds could not be read whole. */
+  readonly customReads: readonly CustomRead[];
   /** Whether an object of this kind that is not here (in that namespace) does not exist (G5, G12). */
   isComplete(kind: KindName, namespace?: string): boolean;
   /** Whether the server serves the kind at all; true when not known. */
@@ -150,6 +159,7 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
       kindNames.indexOf(a.kind) - kindNames.indexOf(b.kind) || compareText(a.namespace ?? "", b.namespace ?? ""),
   );
   const readsByKind = Map.groupBy(reads, (read) => read.kind);
+  const custom = [...(input.customResources ?? [])].sort((a, b) => compareText(customOrder(a), customOrder(b)));
   let eventIndex: { all: readonly EventRecord[]; bySubject: ReadonlyMap<string, readonly EventRecord[]> } | undefined;
 
   // The maps are keyed by kind, and what was put under a kind has the type of that kind.
@@ -172,6 +182,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     scope: input.scope ?? {},
     reads,
     notes: input.notes ?? [],
+    customReads: input.customReads ?? [],
+    customResources: () => custom,
     list: listOf,
     inNamespace: <K extends KindName>(kind: K, namespace: string) =>
       (byNamespace.get(kind)?.get(namespace) ?? []) as readonly KubeObject[] as readonly KubeObject<K>[],

@@ -2,6 +2,8 @@
  * The case tables on a real API server: each case is applied, read back through the product's own live reader, and judged.
  * What a server sets itself and a test cannot choose (uid, times, generation) is laid over what was read, as the case says.
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { loadAll } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ClusterSource } from "../../src/cluster/source.ts";
 import { openLive } from "../../src/cluster/live/live.ts";
@@ -23,6 +25,7 @@ let ambient: ReadonlySet<string>;
 beforeAll(async () => {
   lab = await startControlPlane({ name: "cases", controllers: false });
   client = lab.client();
+  await installCustomResources(client);
   source = await openLive(
     { kubeconfig: lab.kubeconfig, requestTimeoutMs: 30_000, maxConcurrency: 10, userAgent: "k8sgpt/test", env: {} },
     AbortSignal.timeout(60_000),
@@ -50,6 +53,25 @@ describe.each(tables.map((table) => [table.analyzer.name, table] as const))("%s"
   });
 });
 
+/** The custom resource definitions as their projects publish them (test/lab/crds). */
+async function installCustomResources({ apply, list, waitFor }: LabClient): Promise<void> {
+  const folder = new URL("../lab/crds/", import.meta.url);
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".yaml")) : [];
+  for (const file of files.sort()) {
+    const documents = loadAll(readFileSync(new URL(file, folder), "utf8")).filter((document) => document !== null);
+    // Manifests as published: what is not one is refused by the server.
+    await apply(documents as unknown as Manifest[]);
+  }
+  await waitFor("every custom resource is served", async () => {
+    const definitions = await list<{ status?: { conditions?: readonly { type: string; status: string }[] } }>(
+      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    );
+    return definitions.every(({ status }) =>
+      status?.conditions?.some(({ type, status: value }) => type === "Established" && value === "True"),
+    );
+  });
+}
+
 /** The fields that the server owns: it refuses or replaces them. */
 const serverOwned = [
   "uid",
@@ -67,35 +89,41 @@ async function applyAll(manifests: readonly Manifest[]): Promise<void> {
     .filter((name) => !given.has(name))
     .map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
   await client.apply(namespaces);
-  // Namespaces first: a case may give them in any place.
-  for (const manifest of [...manifests].sort(
-    (a, b) => Number(b.kind === "Namespace") - Number(a.kind === "Namespace"),
-  )) {
+  for (const manifest of [...manifests].sort((a, b) => applyOrder(a) - applyOrder(b))) {
     const metadata = Object.fromEntries(
       Object.entries(manifest.metadata).filter(([name]) => !serverOwned.includes(name)),
     );
     const object = { ...manifest, metadata: { ...metadata, name: manifest.metadata.name } };
     await client.apply([object]);
     if (manifest["status"] !== undefined && hasStatus(manifest.kind)) await client.applyStatus(object);
+    if (manifest.kind === "Node") await setTaints(manifest);
   }
 }
+
+/** Namespaces first, whatever place a case gives them; webhooks last, so that they refuse nothing of the case itself. */
+function applyOrder({ kind }: Manifest): number {
+  return kind === "Namespace" ? 0 : kind.endsWith("WebhookConfiguration") ? 2 : 1;
+}
+
+/** The server taints every new node as not ready, and no controller runs here to take that back. */
+async function setTaints(node: Manifest): Promise<void> {
+  const { taints = null } = (node["spec"] ?? {}) as { taints?: unknown };
+  await client.raw("PATCH", await client.pathOf(node), { spec: { taints } }, mergePatch);
+}
+
+const mergePatch = { headers: { "content-type": "application/merge-patch+json" } };
 
 function hasStatus(kind: string): boolean {
   return !["Event", "ConfigMap", "Secret", "EndpointSlice", "StorageClass", "Lease"].includes(kind);
 }
 
 async function removeAll(manifests: readonly Manifest[]): Promise<void> {
-  for (const manifest of [...manifests].reverse()) {
+  for (const manifest of [...manifests].sort((a, b) => applyOrder(b) - applyOrder(a))) {
     const path = await client.pathOf(manifest);
     const { metadata } = manifest;
     if (ambient.has(keyOf(refOf(manifest.kind, { metadata })))) continue;
     // No controller runs here that would remove finalizers or end Pods.
-    await client.raw(
-      "PATCH",
-      path,
-      { metadata: { finalizers: null } },
-      { headers: { "content-type": "application/merge-patch+json" } },
-    );
+    await client.raw("PATCH", path, { metadata: { finalizers: null } }, mergePatch);
     if (manifest.kind === "Namespace") {
       await client.raw("DELETE", path);
       await client.raw("PUT", `${path}/finalize`, {
@@ -112,7 +140,7 @@ async function removeAll(manifests: readonly Manifest[]): Promise<void> {
 
 async function objectsOf(kinds: readonly KindName[]): Promise<readonly { kind: KindName; object: KubeObject }[]> {
   const input = await source.read({ kinds, scope: {}, signal: AbortSignal.timeout(60_000) });
-  const unread = input.reads.filter(({ state }) => state !== "complete");
+  const unread = input.reads.filter(({ state }) => state !== "complete" && state !== "absent");
   expect(unread).toEqual([]);
   return kinds.flatMap((kind) => (input.objects[kind] ?? []).map((object: KubeObject) => ({ kind, object })));
 }

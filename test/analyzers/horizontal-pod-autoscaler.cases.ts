@@ -62,7 +62,10 @@ function condition(type: string, status: string, reason: string, message: string
 }
 
 /** The autoscaler with these conditions, and with other changes to its status. */
-function withStatus(conditions: readonly string[], more = "currentReplicas: 2, desiredReplicas: 2"): ReturnType<typeof but> {
+function withStatus(
+  conditions: readonly string[],
+  more = "currentReplicas: 2, desiredReplicas: 2",
+): ReturnType<typeof but> {
   return but(hpa, `status: { ${more}, conditions: [${conditions.join(", ")}] }`);
 }
 
@@ -76,7 +79,12 @@ const notServed = `${compute} failed to get cpu utilization: unable to get metri
 const down = `${compute} failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)`;
 const unready = `${compute} failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)`;
 const noRequest = `${compute} failed to get cpu utilization: missing request for cpu in container proxy of Pod web-1-a`;
-const atMax = condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count");
+const atMax = condition(
+  "ScalingLimited",
+  "True",
+  "TooManyReplicas",
+  "the desired replica count is more than the maximum replica count",
+);
 const metric = (percent: number): string =>
   `currentMetrics: [{ type: Resource, resource: { name: cpu, current: { averageUtilization: ${percent}, averageValue: 90m } } }]`;
 const full = "currentReplicas: 10, desiredReplicas: 10";
@@ -93,14 +101,20 @@ export default cases(horizontalPodAutoscaler, {
     },
     {
       name: "the target does not exist, and the controller says so: told once",
-      given: [withStatus([condition("AbleToScale", "False", "FailedGetScale", `${getScale} deployments/scale.apps "web" not found`)])],
+      given: [
+        withStatus([
+          condition("AbleToScale", "False", "FailedGetScale", `${getScale} deployments/scale.apps "web" not found`),
+        ]),
+      ],
       expect: [{ rule: "hpa-target-missing", object, cause: "Deployment/shop/web" }],
     },
     {
       name: "a target of a kind that is not read does not exist: the controller says so",
       given: [
         but(
-          withStatus([condition("AbleToScale", "False", "FailedGetScale", `${getScale} rollouts.argoproj.io "web" not found`)]),
+          withStatus([
+            condition("AbleToScale", "False", "FailedGetScale", `${getScale} rollouts.argoproj.io "web" not found`),
+          ]),
           "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }",
         ),
       ],
@@ -110,22 +124,52 @@ export default cases(horizontalPodAutoscaler, {
       name: "the server does not serve the kind of the target",
       given: [
         but(
-          withStatus([condition("AbleToScale", "False", "FailedGetScale", `${getScale} no matches for kind "Rollout" in group "argoproj.io"`)]),
+          withStatus([
+            condition(
+              "AbleToScale",
+              "False",
+              "FailedGetScale",
+              `${getScale} no matches for kind "Rollout" in group "argoproj.io"`,
+            ),
+          ]),
           "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }",
         ),
       ],
-      expect: [{ rule: "hpa-cannot-scale", object, because: "the server does not serve the kind of its target, or cannot scale it" }],
+      expect: [
+        {
+          rule: "hpa-cannot-scale",
+          object,
+          because: "the server does not serve the kind of its target, or cannot scale it",
+        },
+      ],
     },
     {
       name: "a webhook refuses the new scale",
       given: [
         web,
         withStatus([
-          condition("AbleToScale", "False", "FailedUpdateScale", 'the HPA controller was unable to update the target scale: admission webhook "scale.example.com" denied the request: no'),
-          condition("ScalingActive", "True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)"),
+          condition(
+            "AbleToScale",
+            "False",
+            "FailedUpdateScale",
+            'the HPA controller was unable to update the target scale: admission webhook "scale.example.com" denied the request: no',
+          ),
+          condition(
+            "ScalingActive",
+            "True",
+            "ValidMetricFound",
+            "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)",
+          ),
         ]),
       ],
-      expect: [{ rule: "hpa-cannot-scale", object, severity: "warning", because: "the API server refuses the new number of replicas" }],
+      expect: [
+        {
+          rule: "hpa-cannot-scale",
+          object,
+          severity: "warning",
+          because: "the API server refuses the new number of replicas",
+        },
+      ],
     },
     {
       name: "a sidecar without CPU request, by the controller's word",
@@ -142,7 +186,14 @@ export default cases(horizontalPodAutoscaler, {
       given: [
         sidecar,
         but(
-          withStatus([condition("ScalingActive", "True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count from external metric queue(nil)")]),
+          withStatus([
+            condition(
+              "ScalingActive",
+              "True",
+              "ValidMetricFound",
+              "the HPA was able to successfully calculate a replica count from external metric queue(nil)",
+            ),
+          ]),
           `
           spec:
             metrics:
@@ -157,14 +208,20 @@ export default cases(horizontalPodAutoscaler, {
       name: "an init container that keeps running counts as well",
       given: [
         hpa,
-        but(web, `spec: { template: { spec: { initContainers: [{ name: mesh, image: "mesh:1", restartPolicy: Always }] } } }`),
+        but(
+          web,
+          `spec: { template: { spec: { initContainers: [{ name: mesh, image: "mesh:1", restartPolicy: Always }] } } }`,
+        ),
       ],
       expect: [{ rule: "hpa-request-missing", object }],
     },
     {
       name: "the Pods lack the request that the controller misses, the target is of a kind that is not read",
       given: [
-        but(inactive("FailedGetResourceMetric", noRequest), "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }"),
+        but(
+          inactive("FailedGetResourceMetric", noRequest),
+          "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }",
+        ),
       ],
       expect: [{ rule: "hpa-request-missing", object }],
     },
@@ -172,23 +229,47 @@ export default cases(horizontalPodAutoscaler, {
       name: "no metrics-server",
       given: [inactive("FailedGetResourceMetric", notServed), web],
       expect: [
-        { rule: "hpa-no-metrics", object, severity: "warning", because: "the API for resource metrics is not served", cause: metricsApi },
+        {
+          rule: "hpa-no-metrics",
+          object,
+          severity: "warning",
+          because: "the API for resource metrics is not served",
+          cause: metricsApi,
+        },
       ],
     },
     {
       name: "metrics-server is down",
       given: [inactive("FailedGetResourceMetric", down), web],
-      expect: [{ rule: "hpa-no-metrics", object, severity: "warning", because: "the API for resource metrics does not answer", cause: metricsApi }],
+      expect: [
+        {
+          rule: "hpa-no-metrics",
+          object,
+          severity: "warning",
+          because: "the API for resource metrics does not answer",
+          cause: metricsApi,
+        },
+      ],
     },
     {
       name: "metrics-server is down, and the last readings were above the target at the minimum",
-      given: [inactive("FailedGetResourceMetric", down, "20m", `currentReplicas: 2, desiredReplicas: 2, ${metric(140)}`), web],
+      given: [
+        inactive("FailedGetResourceMetric", down, "20m", `currentReplicas: 2, desiredReplicas: 2, ${metric(140)}`),
+        web,
+      ],
       expect: [{ rule: "hpa-no-metrics", object, severity: "critical", cause: metricsApi }],
     },
     {
       name: "the Pods are not ready",
       given: [inactive("FailedGetResourceMetric", unready), web, replicaSet, pod],
-      expect: [{ rule: "hpa-no-metrics", object, severity: "warning", because: "its Pods give no readings, they may not be ready" }],
+      expect: [
+        {
+          rule: "hpa-no-metrics",
+          object,
+          severity: "warning",
+          because: "its Pods give no readings, they may not be ready",
+        },
+      ],
     },
     {
       name: "the adapter does not know the external metric",
@@ -209,7 +290,12 @@ export default cases(horizontalPodAutoscaler, {
     {
       name: "scaled to zero on purpose is context",
       given: [
-        inactive("ScalingDisabled", "scaling is disabled since the replica count of the target is zero", "20m", "currentReplicas: 0, desiredReplicas: 0"),
+        inactive(
+          "ScalingDisabled",
+          "scaling is disabled since the replica count of the target is zero",
+          "20m",
+          "currentReplicas: 0, desiredReplicas: 0",
+        ),
         but(web, "spec: { replicas: 0 }"),
       ],
       expect: [{ rule: "hpa-no-metrics", object, severity: "info", because: "its target is scaled to zero" }],
@@ -232,9 +318,15 @@ export default cases(horizontalPodAutoscaler, {
     {
       name: "two autoscalers whose targets select the same Pods",
       given: [
-        inactive("AmbiguousSelector", "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]"),
+        inactive(
+          "AmbiguousSelector",
+          "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]",
+        ),
         but(
-          inactive("AmbiguousSelector", "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]"),
+          inactive(
+            "AmbiguousSelector",
+            "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]",
+          ),
           "{ metadata: { name: other }, spec: { scaleTargetRef: { name: other } } }",
         ),
         web,
@@ -250,37 +342,99 @@ export default cases(horizontalPodAutoscaler, {
     },
   ],
   silent: [
-    { name: "at its floor", given: [withStatus([condition("ScalingLimited", "True", "TooFewReplicas", "the desired replica count is less than the minimum replica count", "3d")]), web] },
-    { name: "at its floor, which is its maximum too", given: [but(withStatus([condition("ScalingLimited", "True", "TooFewReplicas", "the desired replica count is less than the minimum replica count", "3d")]), "spec: { maxReplicas: 2 }"), web] },
-    { name: "a Rollout that the API serves", given: [but(hpa, "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }")] },
+    {
+      name: "at its floor",
+      given: [
+        withStatus([
+          condition(
+            "ScalingLimited",
+            "True",
+            "TooFewReplicas",
+            "the desired replica count is less than the minimum replica count",
+            "3d",
+          ),
+        ]),
+        web,
+      ],
+    },
+    {
+      name: "at its floor, which is its maximum too",
+      given: [
+        but(
+          withStatus([
+            condition(
+              "ScalingLimited",
+              "True",
+              "TooFewReplicas",
+              "the desired replica count is less than the minimum replica count",
+              "3d",
+            ),
+          ]),
+          "spec: { maxReplicas: 2 }",
+        ),
+        web,
+      ],
+    },
+    {
+      name: "a Rollout that the API serves",
+      given: [but(hpa, "spec: { scaleTargetRef: { apiVersion: argoproj.io/v1alpha1, kind: Rollout } }")],
+    },
     { name: "Deployments could not be read", given: [hpa], unread: ["Deployment"] },
-    { name: "the target is missing, and the autoscaler is new", given: [but(hpa, `metadata: { creationTimestamp: "${ago("30s")}" }`)] },
-    { name: "the target is missing, and the autoscaler is being deleted", given: [but(hpa, `metadata: { deletionTimestamp: "${ago("30s")}", finalizers: [example.com/keep] }`)] },
+    {
+      name: "the target is missing, and the autoscaler is new",
+      given: [but(hpa, `metadata: { creationTimestamp: "${ago("30s")}" }`)],
+    },
+    {
+      name: "the target is missing, and the autoscaler is being deleted",
+      given: [but(hpa, `metadata: { deletionTimestamp: "${ago("30s")}", finalizers: [example.com/keep] }`)],
+    },
     {
       name: "only an external metric: requests do not matter",
       given: [
-        but(hpa, `spec: { metrics: [{ type: External, external: { metric: { name: queue }, target: { type: AverageValue, averageValue: "30" } } }] }`),
+        but(
+          hpa,
+          `spec: { metrics: [{ type: External, external: { metric: { name: queue }, target: { type: AverageValue, averageValue: "30" } } }] }`,
+        ),
         sidecar,
       ],
     },
     {
       name: "a target by average value needs no request",
-      given: [but(hpa, `spec: { metrics: [{ type: Resource, resource: { name: cpu, target: { type: AverageValue, averageValue: 500m } } }] }`), sidecar],
+      given: [
+        but(
+          hpa,
+          `spec: { metrics: [{ type: Resource, resource: { name: cpu, target: { type: AverageValue, averageValue: 500m } } }] }`,
+        ),
+        sidecar,
+      ],
     },
     {
       name: "the metric of one container, which has its request",
       given: [
-        but(hpa, `spec: { metrics: [{ type: ContainerResource, containerResource: { name: cpu, container: web, target: { type: Utilization, averageUtilization: 80 } } }] }`),
+        but(
+          hpa,
+          `spec: { metrics: [{ type: ContainerResource, containerResource: { name: cpu, container: web, target: { type: Utilization, averageUtilization: 80 } } }] }`,
+        ),
         sidecar,
       ],
     },
     {
       name: "the limit stands for the request",
-      given: [hpa, but(web, `spec: { template: { spec: { containers: [{ name: web, image: "web:1", resources: { limits: { cpu: 1 } } }] } } }`)],
+      given: [
+        hpa,
+        but(
+          web,
+          `spec: { template: { spec: { containers: [{ name: web, image: "web:1", resources: { limits: { cpu: 1 } } }] } } }`,
+        ),
+      ],
     },
     {
       name: "a LimitRange may set the request",
-      given: [hpa, sidecar, yaml`{ apiVersion: v1, kind: LimitRange, metadata: { name: defaults, namespace: shop }, spec: { limits: [{ type: Container, defaultRequest: { cpu: 100m } }] } }`],
+      given: [
+        hpa,
+        sidecar,
+        yaml`{ apiVersion: v1, kind: LimitRange, metadata: { name: defaults, namespace: shop }, spec: { limits: [{ type: Container, defaultRequest: { cpu: 100m } }] } }`,
+      ],
     },
     { name: "the template lacks the request, the Pods have it", given: [hpa, sidecar, replicaSet, pod] },
     {
@@ -289,40 +443,109 @@ export default cases(horizontalPodAutoscaler, {
     },
     {
       name: "the controller finds the only metric valid",
-      given: [withStatus([condition("ScalingActive", "True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)")]), sidecar],
+      given: [
+        withStatus([
+          condition(
+            "ScalingActive",
+            "True",
+            "ValidMetricFound",
+            "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)",
+          ),
+        ]),
+        sidecar,
+      ],
     },
     { name: "Pods could not be read: nothing about requests", given: [hpa, sidecar], unread: ["Pod"] },
     { name: "no metrics for a minute", given: [inactive("FailedGetResourceMetric", down, "1m"), web] },
     {
       name: "the target is two minutes old",
-      given: [inactive("FailedGetResourceMetric", unready, "130s"), but(web, `metadata: { creationTimestamp: "${ago("150s")}" }`)],
+      given: [
+        inactive("FailedGetResourceMetric", unready, "130s"),
+        but(web, `metadata: { creationTimestamp: "${ago("150s")}" }`),
+      ],
     },
     {
       name: "all Pods are new: first readings",
-      given: [inactive("FailedGetResourceMetric", unready, "130s"), web, replicaSet, but(pod, `metadata: { creationTimestamp: "${ago("140s")}" }`)],
+      given: [
+        inactive("FailedGetResourceMetric", unready, "130s"),
+        web,
+        replicaSet,
+        but(pod, `metadata: { creationTimestamp: "${ago("140s")}" }`),
+      ],
     },
-    { name: "at the maximum for ten minutes", given: [but(withStatus([condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", "10m")], `${full}, ${metric(95)}`), "{}"), web] },
+    {
+      name: "at the maximum for ten minutes",
+      given: [
+        but(
+          withStatus(
+            [
+              condition(
+                "ScalingLimited",
+                "True",
+                "TooManyReplicas",
+                "the desired replica count is more than the maximum replica count",
+                "10m",
+              ),
+            ],
+            `${full}, ${metric(95)}`,
+          ),
+          "{}",
+        ),
+        web,
+      ],
+    },
     {
       name: "reached the maximum five minutes ago, limited at the floor before",
       given: [withStatus([atMax], `${full}, lastScaleTime: "${ago("5m")}", ${metric(95)}`), web],
     },
     { name: "at the maximum, usage below the target", given: [withStatus([atMax], `${full}, ${metric(40)}`), web] },
-    { name: "wants the maximum and is not there yet", given: [withStatus([atMax], `currentReplicas: 8, desiredReplicas: 10, ${metric(95)}`), web] },
+    {
+      name: "wants the maximum and is not there yet",
+      given: [withStatus([atMax], `currentReplicas: 8, desiredReplicas: 10, ${metric(95)}`), web],
+    },
     {
       name: "waits between two changes",
-      given: [withStatus([condition("AbleToScale", "False", "BackoffBoth", "the time since the previous scale is still within both the downscale and upscale forbidden windows")]), web],
+      given: [
+        withStatus([
+          condition(
+            "AbleToScale",
+            "False",
+            "BackoffBoth",
+            "the time since the previous scale is still within both the downscale and upscale forbidden windows",
+          ),
+        ]),
+        web,
+      ],
     },
     {
       name: "steady: able, active, within range",
       given: [
         withStatus([
           condition("AbleToScale", "True", "ReadyForNewScale", "recommended size matches current size"),
-          condition("ScalingActive", "True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)"),
-          condition("ScalingLimited", "False", "DesiredWithinRange", "the desired count is within the acceptable range"),
+          condition(
+            "ScalingActive",
+            "True",
+            "ValidMetricFound",
+            "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)",
+          ),
+          condition(
+            "ScalingLimited",
+            "False",
+            "DesiredWithinRange",
+            "the desired count is within the acceptable range",
+          ),
         ]),
         web,
       ],
     },
-    { name: "one autoscaler each for two workloads", given: [hpa, web, but(hpa, "{ metadata: { name: api }, spec: { scaleTargetRef: { name: api } } }"), but(web, "metadata: { name: api }")] },
+    {
+      name: "one autoscaler each for two workloads",
+      given: [
+        hpa,
+        web,
+        but(hpa, "{ metadata: { name: api }, spec: { scaleTargetRef: { name: api } } }"),
+        but(web, "metadata: { name: api }"),
+      ],
+    },
   ],
 });

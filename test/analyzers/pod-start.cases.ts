@@ -642,14 +642,6 @@ export default cases(pod, {
       given: [podWith({ status: statusWith([{ state: terminated(0, "Completed") }], { phase: "Succeeded" }) })],
     },
     {
-      name: "the namespace is being deleted",
-      given: [
-        image("ErrImagePull", "manifest unknown", { hostIP: "10.1.1.1" }),
-        yaml`{ apiVersion: v1, kind: Namespace, metadata: { name: shop, deletionTimestamp: "${ago("1m")}" }, status: { phase: Terminating } }`,
-      ],
-      notLive: "a deletion time cannot be set",
-    },
-    {
       name: "config: younger than a minute",
       given: [
         podWith({

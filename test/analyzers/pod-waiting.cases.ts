@@ -1,20 +1,40 @@
 import { pod } from "../../src/analyzers/pod.ts";
 import { ago, cases, type Manifest, yaml } from "./cases.ts";
-import { healthyPod, job, node, ofReplicaSet, podEvent, podWith, replicaSet, statusWith, waiting } from "./pod-objects.ts";
+import {
+  healthyPod,
+  job,
+  node,
+  ofReplicaSet,
+  podEvent,
+  podWith,
+  replicaSet,
+  statusWith,
+  waiting,
+} from "./pod-objects.ts";
 
 const web = "Pod/shop/web-1";
 
 function pending(message: string, spec = {}, since = "10m"): Manifest {
   return podWith({
     spec: { nodeName: undefined, ...spec },
-    status: { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: ago(since) }] },
+    status: {
+      phase: "Pending",
+      conditions: [
+        { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: ago(since) },
+      ],
+    },
   });
 }
 
 function clause(reason: string, text: string, more: readonly (Manifest | readonly Manifest[])[] = [], expected = {}) {
   return {
     name: `scheduler: ${text}`,
-    given: [pending(`0/3 nodes are available: ${text}. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.`), ...more],
+    given: [
+      pending(
+        `0/3 nodes are available: ${text}. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.`,
+      ),
+      ...more,
+    ],
     expect: [{ rule: `sched-${reason}`, object: web, severity: "critical" as const, ...expected }],
   };
 }
@@ -31,23 +51,46 @@ export default cases(pod, {
     clause("insufficient-ephemeral-storage", "3 Insufficient ephemeral-storage"),
     clause("insufficient-extended", "3 Insufficient nvidia.com/gpu", [node()], { because: "no node offers it" }),
     clause("too-many-pods", "3 Too many pods"),
-    clause("untolerated-taint", "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) had untolerated taint {dedicated: batch}"),
+    clause(
+      "untolerated-taint",
+      "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) had untolerated taint {dedicated: batch}",
+    ),
     clause("node-name", "3 node(s) didn't match the requested node name"),
     clause("pod-affinity", "3 node(s) didn't match pod affinity rules"),
     clause("pod-anti-affinity", "3 node(s) didn't match pod anti-affinity rules"),
-    clause("topology-spread", "3 node(s) didn't match pod topology spread constraints (missing required label)", [], { because: "nodes lack the label to spread by" }),
-    clause("cordoned", "3 node(s) were unschedulable", [node("worker-1", { spec: { unschedulable: true } })], { cause: "Node/worker-1" }),
+    clause("topology-spread", "3 node(s) didn't match pod topology spread constraints (missing required label)", [], {
+      because: "nodes lack the label to spread by",
+    }),
+    clause("cordoned", "3 node(s) were unschedulable", [node("worker-1", { spec: { unschedulable: true } })], {
+      cause: "Node/worker-1",
+    }),
     clause("host-ports", "3 node(s) didn't have free ports for the requested pod ports"),
     clause("volume-zone", "3 node(s) had volume node affinity conflict"),
     clause("volume-limit", "3 node(s) exceed max volume count"),
-    clause("pvc-rwop", "3 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"),
+    clause(
+      "pvc-rwop",
+      "3 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod",
+    ),
     clause("storage-capacity", "3 node(s) did not have enough free storage"),
     clause("dra", "3 cannot allocate all claims"),
     clause("other", "3 the stars are wrong"),
     {
       name: "scheduler: more than any node has",
-      given: [pending("0/2 nodes are available: 2 Insufficient memory. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.", asking({ memory: "512Gi" })), node(), node("worker-2")],
-      expect: [{ rule: "sched-insufficient-memory", object: web, because: "it asks for more than any node has, even an empty one" }],
+      given: [
+        pending(
+          "0/2 nodes are available: 2 Insufficient memory. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+          asking({ memory: "512Gi" }),
+        ),
+        node(),
+        node("worker-2"),
+      ],
+      expect: [
+        {
+          rule: "sched-insufficient-memory",
+          object: web,
+          because: "it asks for more than any node has, even an empty one",
+        },
+      ],
     },
     {
       name: "scheduler: enough in total, not on one node",
@@ -58,25 +101,37 @@ export default cases(pod, {
         healthyPod({ name: "a", spec: asking({ memory: "8Gi" }) }),
         healthyPod({ name: "b", spec: { nodeName: "worker-2", ...asking({ memory: "8Gi" }) } }),
       ],
-      expect: [{ rule: "sched-insufficient-memory", object: web, because: "enough is free in total, but not on one node" }],
+      expect: [
+        { rule: "sched-insufficient-memory", object: web, because: "enough is free in total, but not on one node" },
+      ],
     },
     {
       name: "scheduler: no node has the label",
       given: [
-        pending("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", { nodeSelector: { accelerator: "nvidia-l4" } }),
+        pending("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", {
+          nodeSelector: { accelerator: "nvidia-l4" },
+        }),
         node("worker-1", { labels: { gpu: "nvidia-l4" } }),
       ],
       expect: [{ rule: "sched-node-selector", object: web, because: "no node has the label" }],
     },
     {
       name: "scheduler: the label has other values",
-      given: [pending("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", { nodeSelector: { pool: "genral" } }), node("worker-1", { labels: { pool: "general" } })],
+      given: [
+        pending("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", {
+          nodeSelector: { pool: "genral" },
+        }),
+        node("worker-1", { labels: { pool: "general" } }),
+      ],
       expect: [{ rule: "sched-node-selector", object: web, because: "no node has this value of the label" }],
     },
     {
       name: "scheduler: nodes that the Pod does not select are not its trouble",
       given: [
-        pending("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector.", { nodeSelector: { pool: "big" }, ...asking({ cpu: "3" }) }),
+        pending("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector.", {
+          nodeSelector: { pool: "big" },
+          ...asking({ cpu: "3" }),
+        }),
         node("worker-1", { labels: { pool: "big" } }),
         node("worker-2"),
         node("worker-3"),
@@ -88,9 +143,14 @@ export default cases(pod, {
       name: "scheduler: the node in trouble is the cause",
       given: [
         pending("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."),
-        node("worker-1", { spec: { taints: [{ key: "node.kubernetes.io/unreachable", effect: "NoSchedule" }] }, conditions: [{ type: "Ready", status: "Unknown" }] }),
+        node("worker-1", {
+          spec: { taints: [{ key: "node.kubernetes.io/unreachable", effect: "NoSchedule" }] },
+          conditions: [{ type: "Ready", status: "Unknown" }],
+        }),
       ],
-      expect: [{ rule: "sched-untolerated-taint", object: web, cause: "Node/worker-1", because: "the nodes are in trouble" }],
+      expect: [
+        { rule: "sched-untolerated-taint", object: web, cause: "Node/worker-1", because: "the nodes are in trouble" },
+      ],
     },
     {
       name: "scheduler: newer servers leave the name of the taint out",
@@ -103,22 +163,44 @@ export default cases(pod, {
     {
       name: "scheduler: its own replicas keep apart",
       given: [
-        pending("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.", { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: {} }] } } }),
+        pending("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.", {
+          affinity: {
+            podAntiAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: [
+                { topologyKey: "kubernetes.io/hostname", labelSelector: {} },
+              ],
+            },
+          },
+        }),
         node(),
       ],
-      expect: [{ rule: "sched-pod-anti-affinity", object: web, because: "its own replicas keep apart, and there are more of them than places" }],
+      expect: [
+        {
+          rule: "sched-pod-anti-affinity",
+          object: web,
+          because: "its own replicas keep apart, and there are more of them than places",
+        },
+      ],
     },
     {
       name: "scheduler: the claim is not bound",
       given: [
-        pending("0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.", claimed),
+        pending(
+          "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
+          claimed,
+        ),
         yaml`{ apiVersion: v1, kind: PersistentVolumeClaim, metadata: { name: data, namespace: shop }, spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }, status: { phase: Pending } }`,
       ],
       expect: [{ rule: "sched-volume-unbound", object: web, cause: "PersistentVolumeClaim/shop/data" }],
     },
     {
       name: "scheduler: the claim does not exist",
-      given: [pending('0/3 nodes are available: persistentvolumeclaim "data" not found. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.', claimed)],
+      given: [
+        pending(
+          '0/3 nodes are available: persistentvolumeclaim "data" not found. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+          claimed,
+        ),
+      ],
       expect: [
         { rule: "sched-pvc-missing", object: web, cause: "PersistentVolumeClaim/shop/data" },
         { rule: "pvc-missing", object: "PersistentVolumeClaim/shop/data", severity: "critical" },
@@ -132,7 +214,10 @@ export default cases(pod, {
     {
       name: "scheduler: another replica runs",
       given: [
-        { ...pending("0/1 nodes are available: 1 Insufficient cpu."), metadata: { name: "web-1", namespace: "shop", ...ofReplicaSet } },
+        {
+          ...pending("0/1 nodes are available: 1 Insufficient cpu."),
+          metadata: { name: "web-1", namespace: "shop", ...ofReplicaSet },
+        },
         healthyPod({ metadata: ofReplicaSet }),
         replicaSet({ ready: 1 }),
       ],
@@ -140,27 +225,67 @@ export default cases(pod, {
     },
     {
       name: "scheduler: the autoscaler is adding nodes",
-      given: [pending("0/1 nodes are available: 1 Insufficient cpu."), podEvent("TriggeredScaleUp", "pod triggered scale-up: [{pool-1 1->2 (max: 5)}]", { component: "cluster-autoscaler", count: 1 })],
-      expect: [{ rule: "sched-insufficient-cpu", object: web, severity: "info", because: "the autoscaler is adding nodes" }],
+      given: [
+        pending("0/1 nodes are available: 1 Insufficient cpu."),
+        podEvent("TriggeredScaleUp", "pod triggered scale-up: [{pool-1 1->2 (max: 5)}]", {
+          component: "cluster-autoscaler",
+          count: 1,
+        }),
+      ],
+      expect: [
+        { rule: "sched-insufficient-cpu", object: web, severity: "info", because: "the autoscaler is adding nodes" },
+      ],
     },
     {
       name: "scheduler: the message stands in the event only",
-      given: [pending(""), podEvent("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.", { component: "default-scheduler" })],
+      given: [
+        pending(""),
+        podEvent("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.", {
+          component: "default-scheduler",
+        }),
+      ],
       expect: [{ rule: "sched-insufficient-cpu", object: web }],
     },
     {
       name: "scheduler: silent",
       given: [podWith({ spec: { nodeName: undefined, schedulerName: "fancy" }, status: { phase: "Pending" } })],
-      expect: [{ rule: "sched-scheduler-silent", object: web, severity: "critical", because: "it asks for a scheduler other than the default one" }],
+      expect: [
+        {
+          rule: "sched-scheduler-silent",
+          object: web,
+          severity: "critical",
+          because: "it asks for a scheduler other than the default one",
+        },
+      ],
     },
     {
       name: "gates: for an hour",
-      given: [podWith({ spec: { nodeName: undefined, schedulingGates: [{ name: "example.com/quota" }] }, status: { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("1h") }] } })],
+      given: [
+        podWith({
+          spec: { nodeName: undefined, schedulingGates: [{ name: "example.com/quota" }] },
+          status: {
+            phase: "Pending",
+            conditions: [
+              { type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("1h") },
+            ],
+          },
+        }),
+      ],
       expect: [{ rule: "pod-scheduling-gated", object: web, severity: "warning" }],
     },
     {
       name: "gates: of a queue",
-      given: [podWith({ spec: { nodeName: undefined, schedulingGates: [{ name: "kueue.x-k8s.io/admission" }] }, status: { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("1h") }] } })],
+      given: [
+        podWith({
+          spec: { nodeName: undefined, schedulingGates: [{ name: "kueue.x-k8s.io/admission" }] },
+          status: {
+            phase: "Pending",
+            conditions: [
+              { type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("1h") },
+            ],
+          },
+        }),
+      ],
       expect: [{ rule: "pod-scheduling-gated", object: web, severity: "info" }],
     },
     {
@@ -168,7 +293,9 @@ export default cases(pod, {
       given: [
         podWith({
           spec: { containers: [{ name: "app", image: "x", envFrom: [{ secretRef: { name: "db-credentials" } }] }] },
-          status: statusWith([waiting("CreateContainerConfigError", 'secret "db-credentials" not found')], { phase: "Pending" }),
+          status: statusWith([waiting("CreateContainerConfigError", 'secret "db-credentials" not found')], {
+            phase: "Pending",
+          }),
         }),
         yaml`{ apiVersion: v1, kind: Secret, metadata: { name: db-credential, namespace: shop } }`,
       ],
@@ -181,8 +308,18 @@ export default cases(pod, {
       name: "reference: a key of a Secret, by the kubelet's word",
       given: [
         podWith({
-          spec: { containers: [{ name: "app", image: "x", env: [{ name: "P", valueFrom: { secretKeyRef: { name: "db", key: "pass" } } }] }] },
-          status: statusWith([waiting("CreateContainerConfigError", "couldn't find key pass in Secret shop/db")], { phase: "Pending" }),
+          spec: {
+            containers: [
+              {
+                name: "app",
+                image: "x",
+                env: [{ name: "P", valueFrom: { secretKeyRef: { name: "db", key: "pass" } } }],
+              },
+            ],
+          },
+          status: statusWith([waiting("CreateContainerConfigError", "couldn't find key pass in Secret shop/db")], {
+            phase: "Pending",
+          }),
         }),
         yaml`{ apiVersion: v1, kind: Secret, metadata: { name: db, namespace: shop } }`,
       ],
@@ -198,7 +335,8 @@ export default cases(pod, {
     },
     {
       name: "reference: only a workload at zero names it",
-      given: [yaml`
+      given: [
+        yaml`
         apiVersion: apps/v1
         kind: Deployment
         metadata: { name: api, namespace: shop }
@@ -208,12 +346,14 @@ export default cases(pod, {
           template:
             metadata: { labels: { app: api } }
             spec: { containers: [{ name: api, image: api, envFrom: [{ secretRef: { name: api-secret } }] }] }
-      `],
+      `,
+      ],
       expect: [{ rule: "secret-missing", object: "Secret/shop/api-secret", severity: "info" }],
     },
     {
       name: "reference: account and classes keep Pods from being made",
-      given: [yaml`
+      given: [
+        yaml`
         apiVersion: apps/v1
         kind: Deployment
         metadata: { name: api, namespace: shop }
@@ -227,7 +367,8 @@ export default cases(pod, {
               priorityClassName: urgent
               runtimeClassName: gvisor
               containers: [{ name: api, image: api }]
-      `],
+      `,
+      ],
       expect: [
         { rule: "serviceaccount-missing", object: "ServiceAccount/shop/robot", severity: "critical" },
         { rule: "priorityclass-missing", object: "PriorityClass/urgent", severity: "critical" },
@@ -236,10 +377,39 @@ export default cases(pod, {
     },
   ],
   silent: [
-    { name: "scheduler: for thirty seconds", given: [pending("0/1 nodes are available: 1 Insufficient cpu.", {}, "30s")] },
-    { name: "scheduler: silent, but events could not be read", given: [podWith({ spec: { nodeName: undefined }, status: { phase: "Pending" } })], unread: ["Event"] },
-    { name: "scheduler: silent for a minute", given: [podWith({ metadata: { creationTimestamp: ago("60s") }, spec: { nodeName: undefined }, status: { phase: "Pending" } })] },
-    { name: "gates: for five minutes", given: [podWith({ spec: { nodeName: undefined, schedulingGates: [{ name: "example.com/quota" }] }, status: { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("5m") }] } })] },
+    {
+      name: "scheduler: for thirty seconds",
+      given: [pending("0/1 nodes are available: 1 Insufficient cpu.", {}, "30s")],
+    },
+    {
+      name: "scheduler: silent, but events could not be read",
+      given: [podWith({ spec: { nodeName: undefined }, status: { phase: "Pending" } })],
+      unread: ["Event"],
+    },
+    {
+      name: "scheduler: silent for a minute",
+      given: [
+        podWith({
+          metadata: { creationTimestamp: ago("60s") },
+          spec: { nodeName: undefined },
+          status: { phase: "Pending" },
+        }),
+      ],
+    },
+    {
+      name: "gates: for five minutes",
+      given: [
+        podWith({
+          spec: { nodeName: undefined, schedulingGates: [{ name: "example.com/quota" }] },
+          status: {
+            phase: "Pending",
+            conditions: [
+              { type: "PodScheduled", status: "False", reason: "SchedulingGated", lastTransitionTime: ago("5m") },
+            ],
+          },
+        }),
+      ],
+    },
     {
       name: "scheduler: the claims of a StatefulSet come moments later",
       given: [
@@ -249,16 +419,66 @@ export default cases(pod, {
             name: "web-1",
             namespace: "shop",
             creationTimestamp: ago("90s"),
-            ownerReferences: [{ apiVersion: "apps/v1", kind: "StatefulSet", name: "web", uid: "StatefulSet/shop/web", controller: true }],
+            ownerReferences: [
+              {
+                apiVersion: "apps/v1",
+                kind: "StatefulSet",
+                name: "web",
+                uid: "StatefulSet/shop/web",
+                controller: true,
+              },
+            ],
           },
         },
       ],
     },
-    { name: "reference: optional", given: [healthyPod({ name: "web-1", spec: { volumes: [{ name: "s", secret: { secretName: "extra", optional: true } }] } })] },
-    { name: "reference: Secrets could not be read", given: [healthyPod({ name: "web-1", spec: { volumes: [{ name: "s", secret: { secretName: "tls-2" } }] } })], unread: ["Secret"] },
-    { name: "reference: a pull secret", given: [healthyPod({ name: "web-1", spec: { imagePullSecrets: [{ name: "registry" }] } })] },
-    { name: "reference: the Pod is seconds old", given: [healthyPod({ name: "web-1", metadata: { creationTimestamp: ago("30s") }, spec: { volumes: [{ name: "s", secret: { secretName: "tls-3" } }] } })] },
-    { name: "reference: the Job that names it is done", given: [{ ...job("Complete"), spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "app", image: "x", envFrom: [{ secretRef: { name: "gone" } }] }] } } } }] },
-    { name: "reference: classes of the system", given: [healthyPod({ name: "web-1", spec: { priorityClassName: "system-node-critical" } })] },
+    {
+      name: "reference: optional",
+      given: [
+        healthyPod({
+          name: "web-1",
+          spec: { volumes: [{ name: "s", secret: { secretName: "extra", optional: true } }] },
+        }),
+      ],
+    },
+    {
+      name: "reference: Secrets could not be read",
+      given: [healthyPod({ name: "web-1", spec: { volumes: [{ name: "s", secret: { secretName: "tls-2" } }] } })],
+      unread: ["Secret"],
+    },
+    {
+      name: "reference: a pull secret",
+      given: [healthyPod({ name: "web-1", spec: { imagePullSecrets: [{ name: "registry" }] } })],
+    },
+    {
+      name: "reference: the Pod is seconds old",
+      given: [
+        healthyPod({
+          name: "web-1",
+          metadata: { creationTimestamp: ago("30s") },
+          spec: { volumes: [{ name: "s", secret: { secretName: "tls-3" } }] },
+        }),
+      ],
+    },
+    {
+      name: "reference: the Job that names it is done",
+      given: [
+        {
+          ...job("Complete"),
+          spec: {
+            template: {
+              spec: {
+                restartPolicy: "Never",
+                containers: [{ name: "app", image: "x", envFrom: [{ secretRef: { name: "gone" } }] }],
+              },
+            },
+          },
+        },
+      ],
+    },
+    {
+      name: "reference: classes of the system",
+      given: [healthyPod({ name: "web-1", spec: { priorityClassName: "system-node-critical" } })],
+    },
   ],
 });

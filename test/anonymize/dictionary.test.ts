@@ -4,6 +4,7 @@ import {
   constant,
   constantFrom,
   oneof,
+  pre,
   property,
   string,
   stringMatching,
@@ -64,7 +65,7 @@ describe("mask", () => {
     );
     expect(mask('User "jroe" cannot list pods')).toBe('User "user-2" cannot list pods');
     expect(mask('Failed to pull image "reg.corp.test/team-a/ledger:rel-7"')).toBe(
-      'Failed to pull image "registry-1/repository-1/image-1:tag-1"',
+      'Failed to pull image "registry-1.example/repository-1/image-1:tag-1"',
     );
     expect(mask("127.0.0.1 and 10:11:12 stay")).toBe("127.0.0.1 and 10:11:12 stay");
   });
@@ -146,6 +147,8 @@ describe("for any names and texts", () => {
     check(
       property(cases, ([known, text]) => {
         const { mask, unmask } = build(known, text);
+        // Long words of all sorts are taken for keys, unless they are made of names.
+        pre(redactCredentials(text) === redactCredentials(text, () => true));
         expect(unmask(mask(text))).toBe(redactCredentials(text));
       }),
       { numRuns: 1000 },
@@ -231,6 +234,7 @@ describe("credentials", () => {
     ["url", "postgres://app:hunter2@db:5432/x"],
     ["azure", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9vYmFy+/==;EndpointSuffix=core.windows.net"],
     ["bearer", "Authorization: Bearer abcdef0123456789"],
+    ["random text", "hQ7f9KxP2mVbN4cR8sTzW1yLdG6jA3eUoI5pXq0ZabcdefB"],
     ["pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----"],
   ];
 

@@ -4,7 +4,15 @@ import { ageOf, isFinished, isGoingAway } from "../../kube/guards.ts";
 import { controllerOf, topOwnerOf } from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { dayMs, minuteMs } from "../../kube/time.ts";
-import { containersOf, isCompleteJob, isLooping, isStatic, lastTerminationOf, type Pod, type PodContainer } from "./pod-containers.ts";
+import {
+  containersOf,
+  isCompleteJob,
+  isLooping,
+  isStatic,
+  lastTerminationOf,
+  type Pod,
+  type PodContainer,
+} from "./pod-containers.ts";
 
 /** A container whose log may say why it fails. */
 export interface FailingContainer {
@@ -24,7 +32,10 @@ const most = 20;
  * container, because replicas fail alike.
  */
 export function failingContainers(snapshot: Snapshot): readonly FailingContainer[] {
-  const found = new Map<string, { readonly rank: number; readonly restarts: number; readonly entry: FailingContainer }>();
+  const found = new Map<
+    string,
+    { readonly rank: number; readonly restarts: number; readonly entry: FailingContainer }
+  >();
   for (const pod of snapshot.list("Pod")) {
     if (pod.status?.phase === "Succeeded" || isGoingAway(snapshot, pod)) continue;
     const job = controllerOf(pod);
@@ -37,9 +48,17 @@ export function failingContainers(snapshot: Snapshot): readonly FailingContainer
       const restarts = container.status.restartCount ?? 0;
       const known = found.get(key);
       // Of replicas that fail alike the one with most restarts has most to tell; Pods come by name, so the first of equals stays.
-      if (known !== undefined && (known.rank < failure.rank || (known.rank === failure.rank && known.restarts >= restarts))) continue;
+      if (
+        known !== undefined &&
+        (known.rank < failure.rank || (known.rank === failure.rank && known.restarts >= restarts))
+      )
+        continue;
       const { namespace = "", name = "" } = pod.metadata ?? {};
-      found.set(key, { rank: failure.rank, restarts, entry: { namespace, pod: name, container: container.name, previous: failure.previous } });
+      found.set(key, {
+        rank: failure.rank,
+        restarts,
+        entry: { namespace, pod: name, container: container.name, previous: failure.previous },
+      });
     }
   }
   return [...found.values()]

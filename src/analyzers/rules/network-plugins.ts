@@ -48,7 +48,8 @@ export const enforcementOf: (snapshot: Snapshot) => Enforcement = oncePerSnapsho
     if (isFinished(pod)) continue;
     for (const { image = "" } of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
       if (enforcing.some((pattern) => pattern.test(image))) return { type: "enforced" };
-      if (found.type === "unknown" && plain.some((pattern) => pattern.test(image))) found = { type: "unenforced", pod, image };
+      if (found.type === "unknown" && plain.some((pattern) => pattern.test(image)))
+        found = { type: "unenforced", pod, image };
     }
   }
   return found;

@@ -9,7 +9,14 @@ import type { EventRecord } from "../../kube/events.ts";
 import { ageOf, conditionOf, eventMaxAgeMs, isFinished, isReady } from "../../kube/guards.ts";
 import type { Container, ContainerStatus, KubeObject } from "../../kube/kinds.ts";
 import { type ObjectRef, refOf } from "../../kube/object-ref.ts";
-import { controllerOf, oncePerSnapshot, ownersOf, podsOwnedBy, podsWithLabels, topOwnerOf } from "../../kube/relations.ts";
+import {
+  controllerOf,
+  oncePerSnapshot,
+  ownersOf,
+  podsOwnedBy,
+  podsWithLabels,
+  topOwnerOf,
+} from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../../kube/time.ts";
 
@@ -65,16 +72,13 @@ export function containersOf(pod: Pod): readonly PodContainer[] {
   return found;
 }
 
-/** When a container last ended, in milliseconds since the epoch. */
-export function lastEndOf({ status }: PodContainer): number | undefined {
-  return parseTime((status.state?.terminated ?? status.lastState?.terminated)?.finishedAt);
-}
-
 /** How its last run ended: the present state when it is down, else that of the run before. */
-export function lastTerminationOf({ status }: PodContainer): {
-  readonly path: "state" | "lastState";
-  readonly terminated: NonNullable<NonNullable<ContainerStatus["state"]>["terminated"]>;
-} | undefined {
+export function lastTerminationOf({ status }: PodContainer):
+  | {
+      readonly path: "state" | "lastState";
+      readonly terminated: NonNullable<NonNullable<ContainerStatus["state"]>["terminated"]>;
+    }
+  | undefined {
   const now = status.state?.terminated;
   if (now !== undefined) return { path: "state", terminated: now };
   const before = status.lastState?.terminated;
@@ -100,7 +104,7 @@ interface Replicas {
 const replicasByOwner = oncePerSnapshot(() => new Map<string, Replicas>());
 
 /** How many Pods do the same work as this one (itself included), and how many of them are ready. Finished ones do none. */
-export function replicasOf(snapshot: Snapshot, pod: Pod): Replicas {
+function replicasOf(snapshot: Snapshot, pod: Pod): Replicas {
   const owner = isStatic(pod) ? undefined : topOwnerOf(snapshot, pod);
   if (owner?.uid !== undefined) {
     const known = replicasByOwner(snapshot).get(owner.uid);
@@ -149,31 +153,29 @@ export function replicasFact(snapshot: Snapshot, pod: Pod): readonly Evidence[] 
  */
 export function isOwnerWhole(snapshot: Snapshot, pod: Pod): boolean | undefined {
   const ref = isStatic(pod) ? undefined : topOwnerOf(snapshot, pod);
-  const owner = ref === undefined ? undefined : snapshot.find(ref);
-  if (owner === undefined) return undefined;
-  // Each kind counts in a place of its own; the others lack that field.
-  const { spec, status } = owner.object as {
-    spec?: { replicas?: number };
-    status?: {
-      readyReplicas?: number;
-      numberReady?: number;
-      desiredNumberScheduled?: number;
-      ready?: number;
-      active?: number;
-      lastSuccessfulTime?: string;
-    };
-  };
-  switch (owner.kind) {
+  if (ref === undefined) return undefined;
+  const { kind, namespace, name } = ref;
+  switch (kind) {
     case "Deployment":
     case "ReplicaSet":
-    case "StatefulSet":
-      return (status?.readyReplicas ?? 0) >= (spec?.replicas ?? 1);
-    case "DaemonSet":
-      return (status?.numberReady ?? 0) >= (status?.desiredNumberScheduled ?? 0);
-    case "Job":
-      return isCompleteJob(snapshot, owner.object.metadata?.namespace, owner.object.metadata?.name) || (status?.ready ?? 0) > 0;
+    case "StatefulSet": {
+      const owner = snapshot.get(kind, namespace, name);
+      return owner === undefined ? undefined : (owner.status?.readyReplicas ?? 0) >= (owner.spec?.replicas ?? 1);
+    }
+    case "DaemonSet": {
+      const owner = snapshot.get(kind, namespace, name);
+      if (owner === undefined) return undefined;
+      return (owner.status?.numberReady ?? 0) >= (owner.status?.desiredNumberScheduled ?? 0);
+    }
+    case "Job": {
+      const owner = snapshot.get(kind, namespace, name);
+      if (owner === undefined) return undefined;
+      return isCompleteJob(snapshot, namespace, name) || (owner.status?.ready ?? 0) > 0;
+    }
     case "CronJob": {
-      const succeeded = parseTime(status?.lastSuccessfulTime);
+      const owner = snapshot.get(kind, namespace, name);
+      if (owner === undefined) return undefined;
+      const succeeded = parseTime(owner.status?.lastSuccessfulTime);
       const created = parseTime(pod.metadata?.creationTimestamp);
       const job = controllerOf(pod);
       return (
@@ -210,7 +212,7 @@ export function currentEvents(
   reasons: readonly string[],
   after?: number,
 ): readonly EventRecord[] {
-  return snapshot.eventsOf(ref).filter(({ reason, lastSeen }) => {
+  return [...new Set(snapshot.eventsOf(ref))].filter(({ reason, lastSeen }) => {
     if (!reasons.includes(reason)) return false;
     if (lastSeen === undefined || snapshot.takenAt - lastSeen > eventMaxAgeMs) return false;
     return after === undefined || lastSeen >= after;
@@ -253,7 +255,9 @@ export function nodeOf(snapshot: Snapshot, pod: Pod): KubeObject<"Node"> | undef
 export function nodeTrouble(
   snapshot: Snapshot,
   pod: Pod,
-): { readonly state: "gone" | "unreachable" | "not-ready"; readonly ref: ObjectRef; readonly evidence: Evidence } | undefined {
+):
+  | { readonly state: "gone" | "unreachable" | "not-ready"; readonly ref: ObjectRef; readonly evidence: Evidence }
+  | undefined {
   const { nodeName = "" } = pod.spec ?? {};
   if (nodeName === "") return undefined;
   const node = snapshot.get("Node", undefined, nodeName);

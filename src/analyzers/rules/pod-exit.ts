@@ -22,7 +22,11 @@ import {
   replicasFact,
 } from "./pod-containers.ts";
 
-export type ExitRule = "container-oom-killed" | "container-exit-loop" | "container-restarts-frequent" | "container-failed";
+export type ExitRule =
+  | "container-oom-killed"
+  | "container-exit-loop"
+  | "container-restarts-frequent"
+  | "container-failed";
 
 const previousLogs = "kubectl -n {namespace} logs {name} -c {container} --previous --tail=50";
 const describe = "kubectl -n {namespace} describe pod {name}";
@@ -54,7 +58,12 @@ export const exitRules: Readonly<Record<ExitRule, Rule>> = {
     fix: "Read the log of the previous run and what the exit code says",
     source: "tasks/debug/debug-application/debug-pods/",
     commands: [previousLogs, describe],
-    silent: ["the Pod ended well", "a single restart", "the Pod is younger than 60 s", "a more special rule names the cause"],
+    silent: [
+      "the Pod ended well",
+      "a single restart",
+      "the Pod is younger than 60 s",
+      "a more special rule names the cause",
+    ],
   },
   "container-restarts-frequent": {
     severity: "warning",
@@ -74,7 +83,12 @@ export const exitRules: Readonly<Record<ExitRule, Rule>> = {
     fix: "Read its log and what the exit code says, then create the Pod anew",
     source: "concepts/workloads/pods/pod-lifecycle/#restart-policy",
     commands: ["kubectl -n {namespace} logs {name} -c {container} --tail=50", describe],
-    silent: ["the Pod ended well", "a Job made the Pod: the Job speaks", "its owner has all it wants", "a sidecar of an ended Pod"],
+    silent: [
+      "the Pod ended well",
+      "a Job made the Pod: the Job speaks",
+      "its owner has all it wants",
+      "a sidecar of an ended Pod",
+    ],
   },
 };
 
@@ -135,7 +149,9 @@ function memoryTroubleOfNode(
   const killed = eventsOfNode(snapshot, node).find(
     ({ reason, lastSeen }) => reason === "SystemOOM" && lastSeen !== undefined && snapshot.takenAt - lastSeen <= hourMs,
   );
-  return killed === undefined ? undefined : { ref, evidence: [fact(ref, "out-of-memory events of the node", killed.count)] };
+  return killed === undefined
+    ? undefined
+    : { ref, evidence: [fact(ref, "out-of-memory events of the node", killed.count)] };
 }
 
 /** A container that starts and dies in a loop. */
@@ -144,7 +160,8 @@ export function exitLoopObservation(
   pod: Pod,
   container: PodContainer,
 ): ContainerObservation<ExitRule> | undefined {
-  if (!isLooping(snapshot, container) || !hasSettled(snapshot, pod, graceMs.pod, pod.status?.startTime)) return undefined;
+  if (!isLooping(snapshot, container) || !hasSettled(snapshot, pod, graceMs.pod, pod.status?.startTime))
+    return undefined;
   const ref = refOf("Pod", pod);
   const last = lastTerminationOf(container);
   const { waiting } = container.status.state ?? {};
@@ -179,7 +196,8 @@ export function restartsObservation(
   const last = lastTerminationOf(container);
   const ended = ageOf(snapshot, last?.terminated.finishedAt);
   const age = ageOf(snapshot, pod.status?.startTime ?? pod.metadata?.creationTimestamp);
-  if (restarts < 5 || ended === undefined || ended > hourMs || age === undefined || age < 30 * minuteMs) return undefined;
+  if (restarts < 5 || ended === undefined || ended > hourMs || age === undefined || age < 30 * minuteMs)
+    return undefined;
   const perHour = restarts / (age / hourMs);
   if (perHour < 1) return undefined;
   const ref = refOf("Pod", pod);
@@ -205,7 +223,8 @@ export function failedObservation(
   container: PodContainer,
 ): ContainerObservation<ExitRule> | undefined {
   const { terminated } = container.status.state ?? {};
-  if (terminated?.exitCode === undefined || terminated.exitCode === 0 || container.kind === "ephemeral") return undefined;
+  if (terminated?.exitCode === undefined || terminated.exitCode === 0 || container.kind === "ephemeral")
+    return undefined;
   const isOver = isFinished(pod) || pod.spec?.restartPolicy === "Never";
   // Sidecars are stopped when the Pod ends; how they end says nothing (concepts/workloads/pods/sidecar-containers/).
   if (!isOver || (container.kind === "sidecar" && isFinished(pod)) || isOfJob(snapshot, pod)) return undefined;
@@ -255,13 +274,23 @@ function exitEvidence(ref: ObjectRef, { statusPath }: PodContainer, last: Last):
 function runLength(ref: ObjectRef, last: Last): readonly Evidence[] {
   const began = parseTime(last?.terminated.startedAt);
   const ended = parseTime(last?.terminated.finishedAt);
-  return began === undefined || ended === undefined ? [] : [fact(ref, "length of the last run", formatDuration(ended - began))];
+  return began === undefined || ended === undefined
+    ? []
+    : [fact(ref, "length of the last run", formatDuration(ended - began))];
 }
 
 /** The command, where the code says that it is what fails. */
-function commandOf(ref: ObjectRef, { spec, specPath }: PodContainer, exitCode: number | undefined): readonly Evidence[] {
+function commandOf(
+  ref: ObjectRef,
+  { spec, specPath }: PodContainer,
+  exitCode: number | undefined,
+): readonly Evidence[] {
   if (exitCode === undefined || ![0, 2, 126, 127, 128].includes(exitCode)) return [];
   return present(ref, { [`${specPath}.command`]: spec?.command, [`${specPath}.args`]: spec?.args });
+}
+
+function revision(annotations: Readonly<Record<string, string>> | undefined): number {
+  return Number(annotations?.["deployment.kubernetes.io/revision"] ?? Number.NaN);
 }
 
 /** The image that the revision before this one had, when it was another. */
@@ -269,13 +298,14 @@ function imageChange(snapshot: Snapshot, pod: Pod, { name, spec }: PodContainer)
   const deployment = ownersOf(snapshot, pod).find(({ kind }) => kind === "Deployment");
   const own = ownersOf(snapshot, pod).find(({ kind }) => kind === "ReplicaSet");
   if (deployment?.uid === undefined || own === undefined) return [];
-  const revision = (annotations: Readonly<Record<string, string>> | undefined): number =>
-    Number(annotations?.["deployment.kubernetes.io/revision"] ?? Number.NaN);
   const current = revision(snapshot.get("ReplicaSet", own.namespace, own.name)?.metadata?.annotations);
   const previous = snapshot
     .dependentsOf(deployment.uid)
     .flatMap(({ kind, object }) => {
-      const found = kind === "ReplicaSet" ? snapshot.get("ReplicaSet", object.metadata?.namespace, object.metadata?.name ?? "") : undefined;
+      const found =
+        kind === "ReplicaSet"
+          ? snapshot.get("ReplicaSet", object.metadata?.namespace, object.metadata?.name ?? "")
+          : undefined;
       return found === undefined || !(revision(found.metadata?.annotations) < current) ? [] : [found];
     })
     .sort(

@@ -122,7 +122,10 @@ export const imageRules: Readonly<Record<ImageRule, Rule>> = {
     "The node's policy rejects the signature of the image",
     "Sign the image as the policy asks, or correct the policy on the nodes",
   ),
-  "image-pull-failed": imageRule("The image cannot be pulled", "Read the message of the container runtime in the evidence"),
+  "image-pull-failed": imageRule(
+    "The image cannot be pulled",
+    "Read the message of the container runtime in the evidence",
+  ),
 };
 
 interface PullFailure {
@@ -190,7 +193,7 @@ export function imageObservation(
 ): ContainerObservation<ImageRule> | undefined {
   const failure = pullFailureOf(snapshot, pod, container);
   if (failure === undefined || !hasSettled(snapshot, pod, graceMs.pod, pod.status?.startTime)) return undefined;
-  const { cause, image, host } = failure;
+  const { cause, image } = failure;
   const ref = refOf("Pod", pod);
   const { reason, message } = container.status.state?.waiting ?? {};
   const [event] = failedEvents(snapshot, pod, container);
@@ -214,7 +217,9 @@ export function imageObservation(
       state === "missing" ? missing(secret) : field(ref, path, secret.name),
     ),
     ...(cause === "auth-denied" && secrets.length === 0 ? [field(ref, "spec.imagePullSecrets", undefined)] : []),
-    ...(cause === "never-present" ? [field(ref, `${container.specPath}.imagePullPolicy`, container.spec?.imagePullPolicy)] : []),
+    ...(cause === "never-present"
+      ? [field(ref, `${container.specPath}.imagePullPolicy`, container.spec?.imagePullPolicy)]
+      : []),
     ...(cause === "platform-missing" ? platformEvidence(snapshot, pod) : []),
     ...(nodeName === "" ? [] : [field(ref, "spec.nodeName", nodeName)]),
     ...(elsewhere !== undefined && elsewhere !== nodeName ? [fact(ref, "node that runs this image", elsewhere)] : []),
@@ -251,7 +256,8 @@ function severityOf(
 function sharedCause(snapshot: Snapshot, { cause, host }: PullFailure, nodeName: string): ObjectRef | undefined {
   if (cause === "node-disk-full" && nodeName !== "") return namedRef("Node", undefined, nodeName);
   const { ownersByHost, hostsByNode } = shared(snapshot);
-  if (cause === "dns-failed" && (hostsByNode.get(nodeName)?.size ?? 0) >= 2) return namedRef("Node", undefined, nodeName);
+  if (cause === "dns-failed" && (hostsByNode.get(nodeName)?.size ?? 0) >= 2)
+    return namedRef("Node", undefined, nodeName);
   const isOfHost = ["rate-limited", "auth-denied", "tls-untrusted", "dns-failed", "unreachable"].includes(cause);
   const owners = ownersByHost.get(`${cause} ${host}`)?.size ?? 0;
   return isOfHost && owners >= 3 ? namedRef("ImageHost", undefined, host) : undefined;

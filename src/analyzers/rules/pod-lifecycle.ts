@@ -116,10 +116,19 @@ export function terminatingObservation(snapshot: Snapshot, pod: Pod): Observatio
   const containers = containersOf(pod);
   const running = containers.find(({ status }) => status.state?.running !== undefined);
   const deadline = parseTime(deletionTimestamp);
-  const [event] = currentEvents(snapshot, ref, ["FailedKillPod", "FailedUnMount", "FailedUnmount", "FailedUnmapDevice"], deadline);
+  const [event] = currentEvents(
+    snapshot,
+    ref,
+    ["FailedKillPod", "FailedUnMount", "FailedUnmount", "FailedUnmapDevice"],
+    deadline,
+  );
   const because =
     trouble !== undefined
-      ? { gone: "its node does not exist any more", unreachable: "its node is unreachable", "not-ready": "its node is not ready" }[trouble.state]
+      ? {
+          gone: "its node does not exist any more",
+          unreachable: "its node is unreachable",
+          "not-ready": "its node is not ready",
+        }[trouble.state]
       : finalizers.length > 0 && running === undefined
         ? "finalizers hold it"
         : event !== undefined
@@ -188,7 +197,10 @@ const evictedFor: readonly (readonly [RegExp, string])[] = [
   [/inodes/i, "the node was short of inodes"],
   [/low on resource: (?:ephemeral-storage|nodefs|imagefs)|DiskPressure/i, "the node was short of disk space"],
   [/low on resource: pids?|PIDPressure/i, "the node was short of process ids"],
-  [/ephemeral.*(?:exceeds|limit)|EmptyDir.*exceeds|exceeded its local ephemeral storage/i, "it used more ephemeral storage than it may"],
+  [
+    /ephemeral.*(?:exceeds|limit)|EmptyDir.*exceeds|exceeded its local ephemeral storage/i,
+    "it used more ephemeral storage than it may",
+  ],
   [/taint/i, "the node has a taint that it does not tolerate"],
 ];
 
@@ -221,10 +233,15 @@ function evicted(snapshot: Snapshot, pod: Pod): Observation<LifecycleRule> {
   };
 }
 
-function nodePressure(snapshot: Snapshot, pod: Pod): { readonly ref: ObjectRef; readonly evidence: Evidence } | undefined {
+function nodePressure(
+  snapshot: Snapshot,
+  pod: Pod,
+): { readonly ref: ObjectRef; readonly evidence: Evidence } | undefined {
   const node = nodeOf(snapshot, pod);
   if (node === undefined) return undefined;
-  const type = ["MemoryPressure", "DiskPressure", "PIDPressure"].find((one) => conditionOf(node, one)?.status === "True");
+  const type = ["MemoryPressure", "DiskPressure", "PIDPressure"].find(
+    (one) => conditionOf(node, one)?.status === "True",
+  );
   if (type === undefined) return undefined;
   const ref = refOf("Node", node);
   return { ref, evidence: field(ref, `status.conditions[${type}].status`, "True") };
@@ -272,7 +289,9 @@ function rejected(snapshot: Snapshot, pod: Pod, reason: string): Observation<Lif
   const isWhole = isOwnerWhole(snapshot, pod);
   const isHistory = isWhole === true && (age > hourMs || shutdowns.has(reason));
   const isShort = isWhole === false && !isOfJob(snapshot, pod) && age > graceMs.workload;
-  const because = rejectedFor[reason] ?? (reason.startsWith("OutOf") ? "the node has none left of a resource it asks for" : undefined);
+  const because =
+    rejectedFor[reason] ??
+    (reason.startsWith("OutOf") ? "the node has none left of a resource it asks for" : undefined);
   const trouble = nodeTrouble(snapshot, pod);
   return {
     rule: "pod-rejected-by-kubelet",
@@ -294,7 +313,9 @@ function deadlineExceeded(snapshot: Snapshot, pod: Pod): Observation<LifecycleRu
   const owner = controllerOf(pod);
   if (owner?.kind === "Job") {
     const job = snapshot.get("Job", owner.namespace, owner.name);
-    const isOver = ["Failed", "Complete"].some((type) => job !== undefined && conditionOf(job, type)?.status === "True");
+    const isOver = ["Failed", "Complete"].some(
+      (type) => job !== undefined && conditionOf(job, type)?.status === "True",
+    );
     if (isOver || job === undefined) return undefined;
   }
   const ref = refOf("Pod", pod);
@@ -306,8 +327,13 @@ function deadlineExceeded(snapshot: Snapshot, pod: Pod): Observation<LifecycleRu
     object: ref,
     evidence: [
       field(ref, "status.reason", "DeadlineExceeded"),
-      ...present(ref, { "spec.activeDeadlineSeconds": pod.spec?.activeDeadlineSeconds, "status.message": pod.status?.message }),
-      ...(began !== undefined && since !== undefined && since > began ? [fact(ref, "ran for", formatDuration(since - began))] : []),
+      ...present(ref, {
+        "spec.activeDeadlineSeconds": pod.spec?.activeDeadlineSeconds,
+        "status.message": pod.status?.message,
+      }),
+      ...(began !== undefined && since !== undefined && since > began
+        ? [fact(ref, "ran for", formatDuration(since - began))]
+        : []),
     ],
     ...(since !== undefined && { since }),
   };
@@ -325,7 +351,10 @@ export function preemptedObservation(snapshot: Snapshot, pod: Pod): Observation<
   const [event] = currentEvents(snapshot, ref, ["Preempted"]);
   const uid = /by pod ([0-9a-f-]{36})/i.exec(`${event?.message ?? ""} ${condition.message ?? ""}`)?.[1];
   const other = uid === undefined ? undefined : snapshot.byUid(uid);
-  const winner = other?.kind === "Pod" ? snapshot.get("Pod", other.object.metadata?.namespace, other.object.metadata?.name ?? "") : undefined;
+  const winner =
+    other?.kind === "Pod"
+      ? snapshot.get("Pod", other.object.metadata?.namespace, other.object.metadata?.name ?? "")
+      : undefined;
   return {
     rule: "pod-preempted",
     severity: isWhole === false || controllerOf(pod) === undefined ? "warning" : "info",
@@ -374,7 +403,9 @@ export function readinessGateObservation(snapshot: Snapshot, pod: Pod): Observat
     object: ref,
     discriminator: first,
     evidence: [
-      ...closed.slice(0, 3).map((type) => field(ref, `status.conditions[${type}].status`, conditionOf(pod, type)?.status)),
+      ...closed
+        .slice(0, 3)
+        .map((type) => field(ref, `status.conditions[${type}].status`, conditionOf(pod, type)?.status)),
       ...(keeper === undefined ? [] : [fact(ref, "set by", keeper)]),
       field(ref, "status.conditions[ContainersReady].lastTransitionTime", containersReady.lastTransitionTime),
     ],
@@ -388,7 +419,8 @@ export function resizeObservation(snapshot: Snapshot, pod: Pod): Observation<Lif
   const running = conditionOf(pod, "PodResizeInProgress");
   const waited = ageOf(snapshot, pending?.lastTransitionTime);
   const isInfeasible = pending?.status === "True" && pending.reason === "Infeasible";
-  const isDeferred = pending?.status === "True" && pending.reason === "Deferred" && waited !== undefined && waited > 15 * minuteMs;
+  const isDeferred =
+    pending?.status === "True" && pending.reason === "Deferred" && waited !== undefined && waited > 15 * minuteMs;
   const isError = running?.status === "True" && running.reason === "Error";
   if (!isInfeasible && !isDeferred && !isError) return undefined;
   const ref = refOf("Pod", pod);
@@ -403,7 +435,11 @@ export function resizeObservation(snapshot: Snapshot, pod: Pod): Observation<Lif
   return {
     rule: "pod-resize-stuck",
     object: ref,
-    because: isInfeasible ? "the node can never grant it" : isDeferred ? "the node has no room for it now" : "the kubelet failed to apply it",
+    because: isInfeasible
+      ? "the node can never grant it"
+      : isDeferred
+        ? "the node has no room for it now"
+        : "the kubelet failed to apply it",
     evidence: [
       field(ref, `status.conditions[${type}].reason`, condition?.reason),
       ...present(ref, { [`status.conditions[${type}].message`]: condition?.message }),

@@ -11,6 +11,10 @@ import type { Snapshot } from "../../kube/snapshot.ts";
 
 export type Node = KubeObject<"Node">;
 
+function isSidecar(container: Container): boolean {
+  return container.restartPolicy === "Always";
+}
+
 /** How much of `resource` the scheduler counts for a Pod, in base units. */
 export function requestOf(spec: PodSpec | undefined, resource: string): number {
   const asked = (container: Container): number => {
@@ -19,10 +23,11 @@ export function requestOf(spec: PodSpec | undefined, resource: string): number {
     return parseQuantity(requests?.[resource] ?? limits?.[resource]) ?? 0;
   };
   const init = spec?.initContainers ?? [];
-  const isSidecar = (container: Container): boolean => container.restartPolicy === "Always";
   const sidecars = init.filter(isSidecar).reduce((sum, container) => sum + asked(container), 0);
   const main = (spec?.containers ?? []).reduce((sum, container) => sum + asked(container), 0);
-  const peak = init.filter((container) => !isSidecar(container)).reduce((most, container) => Math.max(most, asked(container)), 0);
+  const peak = init
+    .filter((container) => !isSidecar(container))
+    .reduce((most, container) => Math.max(most, asked(container)), 0);
   return Math.max(main + sidecars, peak + sidecars) + (parseQuantity(spec?.overhead?.[resource]) ?? 0);
 }
 
@@ -68,8 +73,7 @@ interface NodeSelectorTerm {
 /** The required terms of the node affinity; any one of them is enough. */
 export function requiredTerms(spec: PodSpec | undefined): readonly NodeSelectorTerm[] {
   const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  // The affinity is kept whole: its type is that of the API, with every field possibly absent.
-  return (required?.nodeSelectorTerms ?? []) as readonly NodeSelectorTerm[];
+  return required?.nodeSelectorTerms ?? [];
 }
 
 /** Whether the Pod's nodeSelector and required node affinity admit the node. */

@@ -59,7 +59,11 @@ export const probeRules: Readonly<Record<ProbeRule, Rule>> = {
       "kubectl -n {namespace} logs {name} -c {container} --previous --tail=50",
       describe,
     ],
-    silent: ["the probe fails but nothing is killed", "the container was killed for want of memory", "one kill, and well since"],
+    silent: [
+      "the probe fails but nothing is killed",
+      "the container was killed for want of memory",
+      "one kill, and well since",
+    ],
   },
   "probe-startup-exhausted": {
     severity: ["critical", "warning"],
@@ -115,7 +119,13 @@ export function readinessObservation(
   const changed = parseTime(conditionOf(pod, "Ready")?.lastTransitionTime);
   if (!hasSettled(snapshot, pod, Math.min(window, graceMs.pod), changed)) return undefined;
   // The failures that led to the last change came before it, within one window.
-  const [event] = unhealthyEvents(snapshot, pod, container, "readiness", changed === undefined ? undefined : changed - window);
+  const [event] = unhealthyEvents(
+    snapshot,
+    pod,
+    container,
+    "readiness",
+    changed === undefined ? undefined : changed - window,
+  );
   if (event === undefined) return undefined;
   const ref = refOf("Pod", pod);
   const cause = probeCause(event.message);
@@ -143,7 +153,9 @@ export function readinessObservation(
       ...replicasFact(snapshot, pod),
       ...logEvidence(snapshot, pod, container.name),
     ],
-    related: served.filter(({ isServed }) => !isServed && isSlicesKnown).map(({ service }) => refOf("Service", service)),
+    related: served
+      .filter(({ isServed }) => !isServed && isSlicesKnown)
+      .map(({ service }) => refOf("Service", service)),
     ...(changed !== undefined && { since: changed }),
     params: { container: container.name },
   };

@@ -35,7 +35,11 @@ const bestNode = "kubectl describe node {node}";
 function schedulingRule(
   message: string,
   fix: string,
-  { depth = 5, commands = [describe], source = "concepts/scheduling-eviction/assign-pod-node/" }: Partial<Pick<Rule, "commands" | "source">> & { depth?: Depth } = {},
+  {
+    depth = 5,
+    commands = [describe],
+    source = "concepts/scheduling-eviction/assign-pod-node/",
+  }: Partial<Pick<Rule, "commands" | "source">> & { depth?: Depth } = {},
 ): Rule {
   return {
     severity: ["critical", "warning", "info"],
@@ -96,9 +100,13 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
     "Correct nodeSelector or node affinity, or label the nodes that are meant",
     { commands: [onLabel, describe] },
   ),
-  "sched-node-name": schedulingRule("The node that the Pod asks for by name is not there", "Correct the name of the node", {
-    commands: ["kubectl get nodes", describe],
-  }),
+  "sched-node-name": schedulingRule(
+    "The node that the Pod asks for by name is not there",
+    "Correct the name of the node",
+    {
+      commands: ["kubectl get nodes", describe],
+    },
+  ),
   "sched-pod-affinity": schedulingRule(
     "The Pod wants to be near Pods that are not there",
     "Check the labels in podAffinity, and that such Pods run",
@@ -124,7 +132,14 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
   "sched-volume-zone": schedulingRule(
     "The Pod's volume lives where no fitting node is",
     "Add a node in the volume's zone, or use a StorageClass that waits for the first consumer",
-    { commands: ["kubectl -n {namespace} describe persistentvolumeclaim {claim}", "kubectl get nodes -L topology.kubernetes.io/zone", describe], source: volumes },
+    {
+      commands: [
+        "kubectl -n {namespace} describe persistentvolumeclaim {claim}",
+        "kubectl get nodes -L topology.kubernetes.io/zone",
+        describe,
+      ],
+      source: volumes,
+    },
   ),
   "sched-volume-limit": schedulingRule(
     "The nodes have as many volumes attached as they may",
@@ -134,7 +149,14 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
   "sched-volume-unbound": schedulingRule(
     "A PersistentVolumeClaim of the Pod is not bound",
     "Look at why the claim is not bound",
-    { commands: ["kubectl -n {namespace} describe persistentvolumeclaim {claim}", "kubectl -n {namespace} get persistentvolumeclaims", describe], source: volumes },
+    {
+      commands: [
+        "kubectl -n {namespace} describe persistentvolumeclaim {claim}",
+        "kubectl -n {namespace} get persistentvolumeclaims",
+        describe,
+      ],
+      source: volumes,
+    },
   ),
   "sched-pvc-missing": schedulingRule(
     "The Pod's PersistentVolumeClaim or its volume does not exist",
@@ -154,14 +176,24 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
   "sched-dra": schedulingRule(
     "The devices that the Pod claims cannot be allocated",
     "Look at the Pod's resource claims and their device class",
-    { commands: ["kubectl -n {namespace} get resourceclaims", describe], source: "concepts/scheduling-eviction/dynamic-resource-allocation/" },
+    {
+      commands: ["kubectl -n {namespace} get resourceclaims", describe],
+      source: "concepts/scheduling-eviction/dynamic-resource-allocation/",
+    },
   ),
-  "sched-no-nodes": schedulingRule("The cluster has no node to schedule Pods to", "Add nodes, or find out why they left", {
-    depth: 1,
-    commands: ["kubectl get nodes", describe],
-    source: "concepts/architecture/nodes/",
-  }),
-  "sched-other": schedulingRule("The scheduler finds no node for the Pod", "Read the scheduler's message in the evidence"),
+  "sched-no-nodes": schedulingRule(
+    "The cluster has no node to schedule Pods to",
+    "Add nodes, or find out why they left",
+    {
+      depth: 1,
+      commands: ["kubectl get nodes", describe],
+      source: "concepts/architecture/nodes/",
+    },
+  ),
+  "sched-other": schedulingRule(
+    "The scheduler finds no node for the Pod",
+    "Read the scheduler's message in the evidence",
+  ),
   "sched-scheduler-silent": {
     severity: ["critical", "warning"],
     depth: 5,
@@ -169,7 +201,11 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
     why: "The scheduler is down, or none of the name in spec.schedulerName runs",
     fix: "Check that the scheduler named in spec.schedulerName runs and holds its lease",
     source: "tasks/extend-kubernetes/configure-multiple-schedulers/",
-    commands: ["kubectl -n kube-system get lease", "kubectl -n {namespace} get pod {name} -o jsonpath='{.spec.schedulerName}'", describe],
+    commands: [
+      "kubectl -n kube-system get lease",
+      "kubectl -n {namespace} get pod {name} -o jsonpath='{.spec.schedulerName}'",
+      describe,
+    ],
     silent: ["the Pod is younger than 2 min", "events could not be read", "it has a node or a condition PodScheduled"],
   },
   "pod-scheduling-gated": {
@@ -185,14 +221,16 @@ export const schedulingRules: Readonly<Record<SchedulingRule, Rule>> = {
 };
 
 /** Gates that queueing systems remove when the Pod's turn comes. */
-const queueGates = /^(?:kueue\.x-k8s\.io|scheduling\.volcano\.sh|volcano\.sh|yunikorn\.apache\.org|scheduler\.x-k8s\.io|run\.ai)\//;
+const queueGates =
+  /^(?:kueue\.x-k8s\.io|scheduling\.volcano\.sh|volcano\.sh|yunikorn\.apache\.org|scheduler\.x-k8s\.io|run\.ai)\//;
 
 /** A Pod that has no node. */
 export function schedulingObservation(snapshot: Snapshot, pod: Pod): Observation<SchedulingRule> | undefined {
   if (pod.status?.phase !== "Pending" || (pod.spec?.nodeName ?? "") !== "") return undefined;
   const condition = conditionOf(pod, "PodScheduled");
   if (condition?.reason === "SchedulingGated") return gated(snapshot, pod);
-  if (condition === undefined) return (pod.spec?.schedulingGates ?? []).length > 0 ? gated(snapshot, pod) : silent(snapshot, pod);
+  if (condition === undefined)
+    return (pod.spec?.schedulingGates ?? []).length > 0 ? gated(snapshot, pod) : silent(snapshot, pod);
   if (condition.status !== "False" || condition.reason !== "Unschedulable") return undefined;
   return unschedulable(snapshot, pod);
 }
@@ -211,7 +249,9 @@ function gated(snapshot: Snapshot, pod: Pod): Observation<SchedulingRule> | unde
     ...(isQueued && { because: "it waits in a queue" }),
     evidence: [
       field(ref, "spec.schedulingGates", gates),
-      ...present(ref, { "status.conditions[PodScheduled].lastTransitionTime": conditionOf(pod, "PodScheduled")?.lastTransitionTime }),
+      ...present(ref, {
+        "status.conditions[PodScheduled].lastTransitionTime": conditionOf(pod, "PodScheduled")?.lastTransitionTime,
+      }),
     ],
     ...onset(since),
   };
@@ -269,7 +309,12 @@ function unschedulable(snapshot: Snapshot, pod: Pod): Observation<SchedulingRule
   const dominant = dominantClause(clauses, ({ reason }) => reason === "node-selector" && selected.length > 0);
   if (dominant === undefined) return undefined;
   // A StatefulSet makes the claims of a Pod moments after it.
-  if (dominant.reason === "pvc-missing" && controllerOf(pod)?.kind === "StatefulSet" && age !== undefined && age < 2 * minuteMs) {
+  if (
+    dominant.reason === "pvc-missing" &&
+    controllerOf(pod)?.kind === "StatefulSet" &&
+    age !== undefined &&
+    age < 2 * minuteMs
+  ) {
     return undefined;
   }
   const joined = join(snapshot, pod, dominant, { nodes, selected });
@@ -278,7 +323,8 @@ function unschedulable(snapshot: Snapshot, pod: Pod): Observation<SchedulingRule
     rule: `sched-${dominant.reason}`,
     severity: scaling === undefined ? severityOf(snapshot, pod, dominant) : "info",
     object: ref,
-    ...(dominant.resource !== undefined && dominant.reason === "insufficient-extended" && { discriminator: dominant.resource }),
+    ...(dominant.resource !== undefined &&
+      dominant.reason === "insufficient-extended" && { discriminator: dominant.resource }),
     ...(scaling !== undefined
       ? { because: "the autoscaler is adding nodes" }
       : joined.because !== undefined && { because: joined.because }),
@@ -349,11 +395,12 @@ function join(snapshot: Snapshot, pod: Pod, clause: SchedulerClause, nodes: Node
     case "storage-capacity":
       return claimJoin(snapshot, pod, clause);
     case "node-name":
-      return { evidence: requiredTerms(pod.spec).slice(0, 1).map((term) => field(refOf("Pod", pod), nodeAffinityPath, JSON.stringify(term))) };
-    case "volume-limit":
-    case "dra":
-    case "no-nodes":
-    case "other":
+      return {
+        evidence: requiredTerms(pod.spec)
+          .slice(0, 1)
+          .map((term) => field(refOf("Pod", pod), nodeAffinityPath, JSON.stringify(term))),
+      };
+    default:
       return {};
   }
 }
@@ -433,11 +480,22 @@ function taintJoin(pod: Pod, clause: SchedulerClause, { nodes, selected }: Nodes
   return {
     ...(troubleTaints.has(key) && { because: "the nodes are in trouble" }),
     ...(cause !== undefined && { cause }),
-    related: troubled === undefined ? [] : tainted.filter(({ taint }) => troubleTaints.has(taint.key ?? "")).map(({ node }) => refOf("Node", node)),
+    related:
+      troubled === undefined
+        ? []
+        : tainted.filter(({ taint }) => troubleTaints.has(taint.key ?? "")).map(({ node }) => refOf("Node", node)),
     evidence: [
-      fact(ref, "taint", clause.taint === undefined || clause.taint.value === "" ? key : `${key}=${clause.taint.value}`),
+      fact(
+        ref,
+        "taint",
+        clause.taint === undefined || clause.taint.value === "" ? key : `${key}=${clause.taint.value}`,
+      ),
       ...(names.length > 0 ? [fact(ref, "nodes with the taint", names.slice(0, 5))] : []),
-      field(ref, "spec.tolerations", (pod.spec?.tolerations ?? []).map(({ key: tolerated = "" }) => tolerated).filter((one) => one !== "")),
+      field(
+        ref,
+        "spec.tolerations",
+        (pod.spec?.tolerations ?? []).map(({ key: tolerated = "" }) => tolerated).filter((one) => one !== ""),
+      ),
     ],
   };
 }
@@ -448,13 +506,22 @@ function selectorJoin(pod: Pod, nodes: readonly Node[]): Joined {
   const selector = Object.entries(pod.spec?.nodeSelector ?? {});
   const evidence: Evidence[] = selector.length > 0 ? [field(ref, "spec.nodeSelector", pod.spec?.nodeSelector)] : [];
   const terms = requiredTerms(pod.spec);
-  if (terms.length > 0) evidence.push(field(ref, nodeAffinityPath, terms.map((term) => JSON.stringify(term))));
+  if (terms.length > 0)
+    evidence.push(
+      field(
+        ref,
+        nodeAffinityPath,
+        terms.map((term) => JSON.stringify(term)),
+      ),
+    );
   if (nodes.length === 0) return { evidence, params: { label: selector[0]?.[0] ?? "" } };
   const wanted = [
     ...selector.map(([key, value]) => ({ key, operator: "In", values: [value] as readonly string[] })),
     ...terms.flatMap(({ matchExpressions = [] }) => matchExpressions),
   ];
-  const lacking = wanted.find((one) => !nodes.some(({ metadata }) => requirementMatches(one, metadata?.labels?.[one.key ?? ""])));
+  const lacking = wanted.find(
+    (one) => !nodes.some(({ metadata }) => requirementMatches(one, metadata?.labels?.[one.key ?? ""])),
+  );
   if (lacking === undefined) {
     return {
       ...(wanted.length > 1 && { because: "each label exists, but no node has them all" }),
@@ -473,7 +540,9 @@ function selectorJoin(pod: Pod, nodes: readonly Node[]): Joined {
       ...evidence,
       fact(ref, "label that no node has", values.length === 0 ? key : `${key}=${values.join(",")}`),
       ...(existing.length > 0 ? [fact(ref, `values of ${key} on nodes`, existing.slice(0, 5))] : []),
-      ...(elsewhere === undefined ? [] : [fact(ref, "the value stands under another label", `${elsewhere[0]}=${elsewhere[1]}`)]),
+      ...(elsewhere === undefined
+        ? []
+        : [fact(ref, "the value stands under another label", `${elsewhere[0]}=${elsewhere[1]}`)]),
     ],
     params: { label: key },
   };
@@ -500,8 +569,7 @@ function affinityJoin(pod: Pod, reason: "pod-affinity" | "pod-anti-affinity", { 
   const ref = refOf("Pod", pod);
   const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
   const own = reason === "pod-affinity" ? podAffinity : podAntiAffinity;
-  // The affinity is kept whole: its type is that of the API, with every field possibly absent.
-  const terms = (own?.requiredDuringSchedulingIgnoredDuringExecution ?? []) as readonly AffinityTerm[];
+  const terms: readonly AffinityTerm[] = own?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const path = reason === "pod-affinity" ? "podAffinity" : "podAntiAffinity";
   const keys = [...new Set(terms.map(({ topologyKey = "" }) => topologyKey))].filter((key) => key !== "");
   const domains = keys.map((key) => new Set(nodes.flatMap(({ metadata }) => metadata?.labels?.[key] ?? [])).size);
@@ -509,13 +577,23 @@ function affinityJoin(pod: Pod, reason: "pod-affinity" | "pod-anti-affinity", { 
     Object.entries(labelSelector?.matchLabels ?? {}).every(([key, value]) => pod.metadata?.labels?.[key] === value),
   );
   return {
-    ...(reason === "pod-anti-affinity" && isOwn && { because: "its own replicas keep apart, and there are more of them than places" }),
-    ...(reason === "pod-anti-affinity" && terms.length === 0 && { because: "Pods that run there want none like it near" }),
+    ...(reason === "pod-anti-affinity" &&
+      isOwn && { because: "its own replicas keep apart, and there are more of them than places" }),
+    ...(reason === "pod-anti-affinity" &&
+      terms.length === 0 && { because: "Pods that run there want none like it near" }),
     evidence: [
       ...terms
         .slice(0, 2)
-        .map((term, index) => field(ref, `spec.affinity.${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`, JSON.stringify(term))),
-      ...(nodes.length === 0 ? [] : keys.slice(0, 2).map((key, index) => fact(ref, `places by ${key}`, domains[index] ?? 0))),
+        .map((term, index) =>
+          field(
+            ref,
+            `spec.affinity.${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`,
+            JSON.stringify(term),
+          ),
+        ),
+      ...(nodes.length === 0
+        ? []
+        : keys.slice(0, 2).map((key, index) => fact(ref, `places by ${key}`, domains[index] ?? 0))),
     ],
   };
 }
@@ -526,7 +604,9 @@ function spreadJoin(pod: Pod, clause: SchedulerClause, { nodes }: Nodes): Joined
     ({ whenUnsatisfiable }) => whenUnsatisfiable !== "ScheduleAnyway",
   );
   const key = constraints[0]?.topologyKey ?? "";
-  const without = nodes.filter(({ metadata }) => metadata?.labels?.[key] === undefined).map(({ metadata }) => metadata?.name ?? "");
+  const without = nodes
+    .filter(({ metadata }) => metadata?.labels?.[key] === undefined)
+    .map(({ metadata }) => metadata?.name ?? "");
   const isLabel = /missing required label/.test(clause.text);
   return {
     ...(isLabel && { because: "nodes lack the label to spread by" }),
@@ -576,7 +656,8 @@ function claimJoin(snapshot: Snapshot, pod: Pod, clause: SchedulerClause): Joine
   const { namespace } = pod.metadata ?? {};
   const ref = refOf("Pod", pod);
   const names = (pod.spec?.volumes ?? []).flatMap(({ name = "", persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim?.claimName !== undefined) return [{ claim: persistentVolumeClaim.claimName, volume: name }];
+    if (persistentVolumeClaim?.claimName !== undefined)
+      return [{ claim: persistentVolumeClaim.claimName, volume: name }];
     return ephemeral === undefined ? [] : [{ claim: `${pod.metadata?.name}-${name}`, volume: name }];
   });
   const claims = names.map((one) => ({ ...one, object: snapshot.get("PersistentVolumeClaim", namespace, one.claim) }));
@@ -591,7 +672,10 @@ function claimJoin(snapshot: Snapshot, pod: Pod, clause: SchedulerClause): Joine
           : undefined;
   const name = wanted?.claim ?? (/persistentvolumeclaim/i.test(clause.text) ? clause.named : undefined);
   if (name === undefined) return {};
-  const claim = wanted?.object === undefined ? namedRef("PersistentVolumeClaim", namespace, name) : refOf("PersistentVolumeClaim", wanted.object);
+  const claim =
+    wanted?.object === undefined
+      ? namedRef("PersistentVolumeClaim", namespace, name)
+      : refOf("PersistentVolumeClaim", wanted.object);
   const zones = clause.reason === "volume-zone" ? zoneEvidence(snapshot, wanted?.object?.spec?.volumeName) : [];
   return {
     cause: claim,
@@ -615,7 +699,9 @@ function claimJoin(snapshot: Snapshot, pod: Pod, clause: SchedulerClause): Joine
 function zoneEvidence(snapshot: Snapshot, volumeName: string | undefined): readonly Evidence[] {
   const volume = volumeName === undefined ? undefined : snapshot.get("PersistentVolume", undefined, volumeName);
   if (volume === undefined) return [];
-  const zones = snapshot.list("Node").flatMap(({ metadata }) => metadata?.labels?.["topology.kubernetes.io/zone"] ?? []);
+  const zones = snapshot
+    .list("Node")
+    .flatMap(({ metadata }) => metadata?.labels?.["topology.kubernetes.io/zone"] ?? []);
   return [
     field(refOf("PersistentVolume", volume), "spec.nodeAffinity", JSON.stringify(volume.spec?.nodeAffinity ?? null)),
     fact(refOf("PersistentVolume", volume), "zones with nodes", [...new Set(zones)].sort()),

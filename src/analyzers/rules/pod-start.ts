@@ -134,7 +134,11 @@ export const startRules: Readonly<Record<StartRule, Rule>> = {
     fix: "Read the Pod's events, then the state of its node",
     source: "tasks/debug/debug-application/debug-pods/",
     commands: [describe, "kubectl describe node {node}"],
-    silent: ["less than 5 min", "a more special rule names the cause", "an image is being pulled for at most 15 min (info)"],
+    silent: [
+      "less than 5 min",
+      "a more special rule names the cause",
+      "an image is being pulled for at most 15 min (info)",
+    ],
   },
 };
 
@@ -188,7 +192,12 @@ export function configErrorObservation(
         because: `the ${cause.kind} lacks an entry that it names`,
         cause: located === undefined ? holder : refOf(located.kind, located.object),
         mergeKey: `config ${cause.kind} ${cause.name} ${cause.key}`,
-        evidence: [said, fact(holder, "entry that is not there", cause.key), ...placesOf(pod, container, cause.kind, cause.name), ...tail],
+        evidence: [
+          said,
+          fact(holder, "entry that is not there", cause.key),
+          ...placesOf(pod, container, cause.kind, cause.name),
+          ...tail,
+        ],
       };
     }
     case "nonroot":
@@ -212,8 +221,7 @@ export function configErrorObservation(
         rule: "container-subpath-invalid",
         evidence: [said, ...subPaths(ref, container), ...tail],
       };
-    case "not-synced":
-    case "other":
+    default:
       return {
         ...base,
         rule: "pod-create-config-error",
@@ -287,7 +295,9 @@ export function createErrorObservation(
     ...(because !== undefined && { because }),
     evidence: [
       field(ref, `${container.statusPath}.${error.path}.reason`, error.reason),
-      ...present(ref, { [`${container.statusPath}.${error.path}.message`]: error.message === "" ? undefined : error.message }),
+      ...present(ref, {
+        [`${container.statusPath}.${error.path}.message`]: error.message === "" ? undefined : error.message,
+      }),
       ...present(ref, {
         [`${container.specPath}.command`]: container.spec?.command,
         [`${container.specPath}.args`]: container.spec?.args,
@@ -380,7 +390,12 @@ export function sandboxObservation(snapshot: Snapshot, pod: Pod): Observation<St
   const node = nodeOf(snapshot, pod);
   const firsts = events.map(({ firstSeen }) => firstSeen).filter((time) => time !== undefined);
   return {
-    rule: cause === "ip-exhausted" ? "pod-ip-exhausted" : cause === "cni-not-ready" ? "cni-not-ready" : "pod-sandbox-failed",
+    rule:
+      cause === "ip-exhausted"
+        ? "pod-ip-exhausted"
+        : cause === "cni-not-ready"
+          ? "cni-not-ready"
+          : "pod-sandbox-failed",
     severity: failing >= 3 || isEverywhere ? "critical" : "warning",
     object: ref,
     ...(because !== undefined && { because }),
@@ -460,7 +475,10 @@ export function initStuckObservation(
       fact(ref, "init container", `${names.indexOf(container.name) + 1} of ${names.length}`),
       ...awaited.slice(0, 2).map((service) => fact(service, "named by its command or log", service.name)),
       ...logEvidence(snapshot, pod, container.name),
-      ...present(ref, { [`${container.specPath}.command`]: container.spec?.command, [`${container.specPath}.args`]: container.spec?.args }),
+      ...present(ref, {
+        [`${container.specPath}.command`]: container.spec?.command,
+        [`${container.specPath}.args`]: container.spec?.args,
+      }),
       ...replicasFact(snapshot, pod),
     ],
     related: awaited,
@@ -494,7 +512,10 @@ export function stuckCreatingObservation(snapshot: Snapshot, pod: Pod): Observat
   const trouble = nodeTrouble(snapshot, pod);
   const events = snapshot
     .eventsOf(ref)
-    .filter(({ lastSeen, type }) => type === "Warning" && lastSeen !== undefined && snapshot.takenAt - lastSeen <= eventMaxAgeMs);
+    .filter(
+      ({ lastSeen, type }) =>
+        type === "Warning" && lastSeen !== undefined && snapshot.takenAt - lastSeen <= eventMaxAgeMs,
+    );
   const first = containersOf(pod)[0];
   return {
     rule: "pod-stuck-creating",

@@ -69,7 +69,8 @@ function boundClaims(snapshot: Snapshot, pod: Pod): readonly Claimed[] {
   const { namespace, name = "" } = pod.metadata ?? {};
   return (pod.spec?.volumes ?? []).flatMap((volume) => {
     const claimName =
-      volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral === undefined ? undefined : `${name}-${volume.name}`);
+      volume.persistentVolumeClaim?.claimName ??
+      (volume.ephemeral === undefined ? undefined : `${name}-${volume.name}`);
     const claim = claimName === undefined ? undefined : snapshot.get("PersistentVolumeClaim", namespace, claimName);
     const bound = claim?.spec?.volumeName;
     if (claim === undefined || bound === undefined || claim.status?.phase !== "Bound") return [];
@@ -99,9 +100,14 @@ function multiAttach(snapshot: Snapshot, pod: Pod): Observation<VolumeRule> | un
     .find(({ attachment }) => attachment !== undefined);
   if (event === undefined && held === undefined) return undefined;
   const named = event === undefined ? undefined : multiAttachVolume(event.message);
-  const claimed = held?.claimed ?? claims.find(({ volume }) => volume === named) ?? (claims.length === 1 ? claims[0] : undefined);
+  const claimed =
+    held?.claimed ?? claims.find(({ volume }) => volume === named) ?? (claims.length === 1 ? claims[0] : undefined);
   // The event names a volume that many nodes may use, or a claim that is bound no more.
-  if (claimed === undefined && snapshot.isComplete("PersistentVolumeClaim", pod.metadata?.namespace) && claimNames(pod).length > 0) {
+  if (
+    claimed === undefined &&
+    snapshot.isComplete("PersistentVolumeClaim", pod.metadata?.namespace) &&
+    claimNames(pod).length > 0
+  ) {
     return undefined;
   }
   const holders =
@@ -132,11 +138,16 @@ function multiAttach(snapshot: Snapshot, pod: Pod): Observation<VolumeRule> | un
             field(refOf("Pod", holder), "status.phase", holder.status?.phase),
             ...present(refOf("Pod", holder), { "metadata.deletionTimestamp": holder.metadata?.deletionTimestamp }),
           ]),
-      ...(holder === undefined && otherNode !== undefined && held === undefined ? [fact(ref, "node that holds it", otherNode)] : []),
+      ...(holder === undefined && otherNode !== undefined && held === undefined
+        ? [fact(ref, "node that holds it", otherNode)]
+        : []),
       ...(trouble === undefined ? [] : [trouble.evidence]),
       ...(claimed === undefined ? [] : [field(claimed.ref, "spec.accessModes", claimed.claim.spec?.accessModes)]),
     ],
-    related: [...(claimed === undefined ? [] : [claimed.ref]), ...holders.slice(0, 3).map((other) => refOf("Pod", other))],
+    related: [
+      ...(claimed === undefined ? [] : [claimed.ref]),
+      ...holders.slice(0, 3).map((other) => refOf("Pod", other)),
+    ],
     ...(since !== undefined && { since }),
   };
 }
@@ -172,8 +183,7 @@ function attachFailed(snapshot: Snapshot, pod: Pod): Observation<VolumeRule> | u
   const attached = attachments.filter(({ attachment }) => attachment.status?.attached === true);
   const event = currentEvents(snapshot, ref, ["FailedAttachVolume"]).find(
     ({ message }) =>
-      multiAttachVolume(message) === undefined &&
-      !attached.some(({ claimed }) => message.includes(claimed.volume)),
+      multiAttachVolume(message) === undefined && !attached.some(({ claimed }) => message.includes(claimed.volume)),
   );
   if (failing === undefined && event === undefined) return undefined;
   // Every volume of the Pod is attached by now: what the event tells is over.
@@ -232,7 +242,10 @@ function mountFailed(snapshot: Snapshot, pod: Pod): Observation<VolumeRule> | un
   const volume = volumeOf(snapshot, pod, event.message);
   const origin = originOf(snapshot, pod, event, cause, volume);
   if (origin?.isOptional === true) return undefined;
-  const because = cause.type === "object-missing" ? `the ${cause.kind} it names does not exist` : origin?.because ?? mountSays[cause.type];
+  const because =
+    cause.type === "object-missing"
+      ? `the ${cause.kind} it names does not exist`
+      : (origin?.because ?? mountSays[cause.type]);
   return {
     rule: "volume-mount-failed",
     severity: replicaSeverity(snapshot, pod),
@@ -270,7 +283,8 @@ function originOf(
   if (cause.type === "object-missing") {
     const wanted = namedRef(cause.kind, namespace, cause.name);
     const isThere = snapshot.find(wanted) !== undefined;
-    const source = cause.kind === "Secret" ? volume?.secret : cause.kind === "ConfigMap" ? volume?.configMap : undefined;
+    const source =
+      cause.kind === "Secret" ? volume?.secret : cause.kind === "ConfigMap" ? volume?.configMap : undefined;
     return {
       ref: wanted,
       isOptional: source?.optional === true,

@@ -6,19 +6,20 @@
 import { eventEvidence, type Evidence, fact, field, missing } from "../../findings/evidence.ts";
 import type { Observation, Rule } from "../../findings/finding.ts";
 import type { Severity } from "../../findings/severity.ts";
-import {
-  conditionOf,
-  graceMs,
-  hasSettled,
-  isFinished,
-  isGoingAway,
-  isNamespaceGoingAway,
-} from "../../kube/guards.ts";
-import { isKindName, type KindName, type PodSpec } from "../../kube/kinds.ts";
+import { conditionOf, graceMs, hasSettled, isFinished, isGoingAway, isNamespaceGoingAway } from "../../kube/guards.ts";
+import { isKindName, type KindName, type KubeObject, type PodSpec } from "../../kube/kinds.ts";
 import { configErrorCause } from "../../kube/messages/container-create.ts";
 import { keyNamed, mountCause, volumeNamed } from "../../kube/messages/mount.ts";
 import { compareRefs, keyOf, namedRef, type ObjectRef, refOf } from "../../kube/object-ref.ts";
-import { controllerOf, podsOwnedBy, type Reference, referencesOf, templatedWorkloads, topOwnerOf } from "../../kube/relations.ts";
+import {
+  controllerOf,
+  oncePerSnapshot,
+  podsOwnedBy,
+  type Reference,
+  referencesOf,
+  templatedWorkloads,
+  topOwnerOf,
+} from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../../kube/time.ts";
 import { currentEvents, isStatic, type Pod } from "./pod-containers.ts";
@@ -128,7 +129,10 @@ interface Referrer {
 
 /** Every missing object that Pods or templates name, once each. */
 export function* referenceObservations(snapshot: Snapshot): Iterable<Observation<ReferenceRule>> {
-  const found = new Map<string, { readonly wanted: ObjectRef; readonly kind: ReferredKind; readonly referrers: Referrer[] }>();
+  const found = new Map<
+    string,
+    { readonly wanted: ObjectRef; readonly kind: ReferredKind; readonly referrers: Referrer[] }
+  >();
   const note = (namespace: string | undefined, reference: Reference, referrer: Referrer): void => {
     if (reference.kind === "ConfigMap") return;
     const wanted = namedRef(reference.kind, clusterScoped.has(reference.kind) ? undefined : namespace, reference.name);
@@ -140,10 +144,12 @@ export function* referenceObservations(snapshot: Snapshot): Iterable<Observation
 
   for (const { kind, object, ref, path, spec, wanted } of templatedWorkloads(snapshot)) {
     if (isGoingAway(snapshot, object) || !hasSettled(snapshot, object, graceMs.pod)) continue;
-    if (kind === "Job" && isOver(object)) continue;
+    if (kind === "Job" && isOver(snapshot.get("Job", ref.namespace, ref.name))) continue;
     const lacking = lackingOf(snapshot, ref.namespace, spec);
     if (lacking.length === 0) continue;
-    const pods = podsOwnedBy(snapshot, object.metadata?.uid).filter((pod) => !isFinished(pod) && !isGoingAway(snapshot, pod));
+    const pods = podsOwnedBy(snapshot, object.metadata?.uid).filter(
+      (pod) => !isFinished(pod) && !isGoingAway(snapshot, pod),
+    );
     for (const reference of lacking) {
       const blocked = pods.filter((pod) => isBlockedBy(snapshot, pod, reference));
       // A class or an account that does not exist keeps Pods from being made at all.
@@ -162,7 +168,11 @@ export function* referenceObservations(snapshot: Snapshot): Iterable<Observation
       if (isSpokenFor(snapshot, pod, reference)) continue;
       if (refusedAtCreation.has(reference.kind)) continue;
       const isBlocked = isBlockedBy(snapshot, pod, reference);
-      note(namespace, reference, referrer(refOf("Pod", pod), `spec.${reference.path}`, isBlocked ? "blocked" : "latent", isBlocked ? [pod] : []));
+      note(
+        namespace,
+        reference,
+        referrer(refOf("Pod", pod), `spec.${reference.path}`, isBlocked ? "blocked" : "latent", isBlocked ? [pod] : []),
+      );
     }
   }
 
@@ -210,21 +220,17 @@ function isMadeBySystem(kind: KindName, name: string): boolean {
 /** Whether the template of the Pod's topmost workload names the same object, and so speaks for the Pod. */
 function isSpokenFor(snapshot: Snapshot, pod: Pod, { kind, name }: Reference): boolean {
   const owner = topOwnerOf(snapshot, pod);
-  const located = owner === undefined ? undefined : snapshot.find(owner);
-  if (located === undefined) return false;
-  // Workloads keep their template in one of two places; other kinds have neither.
-  const { spec } = located.object as {
-    spec?: { template?: { spec?: PodSpec }; jobTemplate?: { spec?: { template?: { spec?: PodSpec } } } };
-  };
-  const template = spec?.template?.spec ?? spec?.jobTemplate?.spec?.template?.spec;
+  const template = owner === undefined ? undefined : templatesByOwner(snapshot).get(keyOf(owner));
   return referencesOf(template).some((reference) => reference.kind === kind && reference.name === name);
 }
 
-function isOver(object: unknown): boolean {
-  // Only Jobs are asked, and conditions are read as any object has them.
-  const { status } = object as { status?: { conditions?: readonly { type?: string; status?: string }[] } };
-  return (status?.conditions ?? []).some(
-    ({ type = "", status: value }) => ["Complete", "SuccessCriteriaMet", "Failed"].includes(type) && value === "True",
+const templatesByOwner = oncePerSnapshot(
+  (snapshot) => new Map(templatedWorkloads(snapshot).map(({ ref, spec }) => [keyOf(ref), spec])),
+);
+
+function isOver(job: KubeObject<"Job"> | undefined): boolean {
+  return (job?.status?.conditions ?? []).some(
+    ({ type = "", status }) => ["Complete", "SuccessCriteriaMet", "Failed"].includes(type) && status === "True",
   );
 }
 
@@ -234,7 +240,10 @@ function isBlockedBy(snapshot: Snapshot, pod: Pod, { kind, name }: Reference): b
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   if (kind === "Secret") {
     const isConfig = statuses.some(({ state }) => {
-      const cause = state?.waiting?.reason === "CreateContainerConfigError" ? configErrorCause(state.waiting.message ?? "") : undefined;
+      const cause =
+        state?.waiting?.reason === "CreateContainerConfigError"
+          ? configErrorCause(state.waiting.message ?? "")
+          : undefined;
       return cause?.type === "object-missing" && cause.kind === kind && cause.name === name;
     });
     if (isConfig) return true;
@@ -254,7 +263,11 @@ function isBlockedBy(snapshot: Snapshot, pod: Pod, { kind, name }: Reference): b
   );
 }
 
-const severityOf: Readonly<Record<Referrer["state"], Severity>> = { blocked: "critical", latent: "warning", unused: "info" };
+const severityOf: Readonly<Record<Referrer["state"], Severity>> = {
+  blocked: "critical",
+  latent: "warning",
+  unused: "info",
+};
 
 function missingObservation(
   snapshot: Snapshot,
@@ -315,7 +328,12 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
         if (state?.waiting?.reason !== "CreateContainerConfigError") continue;
         const cause = configErrorCause(state.waiting.message ?? "");
         if (cause.type !== "key-missing" || cause.kind !== "Secret") continue;
-        note(pod, cause.name, cause.key, field(ref, `status.${list}[${name}].state.waiting.message`, state.waiting.message));
+        note(
+          pod,
+          cause.name,
+          cause.key,
+          field(ref, `status.${list}[${name}].state.waiting.message`, state.waiting.message),
+        );
       }
     }
     if (pod.status?.phase !== "Pending" || (pod.spec?.nodeName ?? "") === "") continue;
@@ -333,7 +351,11 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
       rule: "secret-key-missing",
       object: secret,
       discriminator: key,
-      evidence: [fact(secret, "entry that is not there", key), evidence, fact(secret, "Pods that wait for it", pods.length)],
+      evidence: [
+        fact(secret, "entry that is not there", key),
+        evidence,
+        fact(secret, "Pods that wait for it", pods.length),
+      ],
       related: pods,
       params: { pod: pods[0]?.name ?? "" },
     };
@@ -342,8 +364,20 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
 
 /** Objects of the same kind and namespace whose names are near the one that is missing: a slip of the pen, mostly. */
 export function similarNames(snapshot: Snapshot, wanted: ObjectRef): readonly Evidence[] {
+  const known = similarByName(snapshot).get(keyOf(wanted));
+  if (known !== undefined) return known;
+  const evidence = similarTo(snapshot, wanted);
+  similarByName(snapshot).set(keyOf(wanted), evidence);
+  return evidence;
+}
+
+/** Hundreds of replicas may lack the same object: its name is compared once. */
+const similarByName = oncePerSnapshot(() => new Map<string, readonly Evidence[]>());
+
+function similarTo(snapshot: Snapshot, wanted: ObjectRef): readonly Evidence[] {
   if (!isKindName(wanted.kind) || snapshot.find(wanted) !== undefined) return [];
-  const objects = wanted.namespace === undefined ? snapshot.list(wanted.kind) : snapshot.inNamespace(wanted.kind, wanted.namespace);
+  const objects =
+    wanted.namespace === undefined ? snapshot.list(wanted.kind) : snapshot.inNamespace(wanted.kind, wanted.namespace);
   const near = objects
     .slice(0, 500)
     .map(({ metadata }) => metadata?.name ?? "")

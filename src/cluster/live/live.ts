@@ -9,6 +9,7 @@ import { stopped, openDoor } from "./door.ts";
 import { faultOf, RequestFailure } from "./failure.ts";
 import { findTarget, type KubeconfigOptions } from "./kubeconfig.ts";
 import type { CodecChoice } from "./list.ts";
+import { readCustomResources } from "./custom.ts";
 import { readKinds } from "./read.ts";
 import type { ClusterSource, LogRequest } from "../source.ts";
 
@@ -83,7 +84,11 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
     async read(request) {
       const takenAt = Date.now() + door.clockOffsetMs();
       const { objects, reads } = await readKinds({ door, codec, namespace }, request);
-      return { takenAt, cluster: info, scope: request.scope, objects, reads };
+      const custom =
+        request.customResources === true
+          ? await readCustomResources(door, objects.CustomResourceDefinition ?? [], request)
+          : {};
+      return { takenAt, cluster: info, scope: request.scope, objects, reads, ...custom };
     },
     async log(request, signal) {
       try {

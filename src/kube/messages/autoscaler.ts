@@ -91,8 +91,8 @@ export function metricFailureInWords(failure: MetricFailure): string | undefined
       return "no container has the name that the metric gives";
     case "request-missing":
     case "other":
-      return undefined;
   }
+  return undefined;
 }
 
 const metricKinds: Readonly<Record<string, string>> = {

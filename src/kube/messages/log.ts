@@ -38,7 +38,10 @@ export function lastError(lines: readonly string[]): LogError | undefined {
   const text = block.join("\n");
   return {
     level: levels.slice(start, end).includes("fatal") ? "fatal" : level,
-    lines: block.length <= maxLines ? block : [...block.slice(0, maxLines - 8), `… ${block.length - maxLines + 1} lines …`, ...block.slice(-7)],
+    lines:
+      block.length <= maxLines
+        ? block
+        : [...block.slice(0, maxLines - 8), `… ${block.length - maxLines + 1} lines …`, ...block.slice(-7)],
     says: subjects.find(([pattern]) => pattern.test(text))?.[1],
   };
 }
@@ -49,23 +52,77 @@ function withinLimits(lines: readonly string[]): readonly string[] {
   let size = 0;
   for (const line of lines.toReversed()) {
     // The sequences that colour a terminal start with ESC and end with a letter.
-    const text = line.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "").trimEnd();
+    const text = line
+      .replaceAll(/\p{Cc}\[[0-9;?]*[A-Za-z]/gu, "")
+      .replaceAll(/[\p{Cc}--\t]/gv, "")
+      .trimEnd();
     const short = text.length > maxLineLength ? `${text.slice(0, maxLineLength)}…` : text;
     size += short.length + 1;
     if (size > maxBytes) break;
     kept.push(short);
   }
-  return kept.reverse();
+  return kept.toReversed();
 }
 
 // ---- levels -----------------------------------------------------------------------------------------------------------
 
 /** Words for levels, in the languages in which programs were seen to write them. */
 const levelWords: Readonly<Record<string, Level>> = {
-  ...levelsOf("fatal", ["fatal", "critical", "crit", "panic", "alert", "emerg", "emergency", "dpanic", "severe", "심각", "치명", "致命的", "致命", "严重"]),
-  ...levelsOf("error", ["error", "err", "eror", "erro", "오류", "에러", "エラー", "错误", "錯誤", "fehler", "erreur", "errore", "ошибка"]),
+  ...levelsOf("fatal", [
+    "fatal",
+    "critical",
+    "crit",
+    "panic",
+    "alert",
+    "emerg",
+    "emergency",
+    "dpanic",
+    "severe",
+    "심각",
+    "치명",
+    "致命的",
+    "致命",
+    "严重",
+  ]),
+  ...levelsOf("error", [
+    "error",
+    "err",
+    "eror",
+    "erro",
+    "오류",
+    "에러",
+    "エラー",
+    "错误",
+    "錯誤",
+    "fehler",
+    "erreur",
+    "errore",
+    "ошибка",
+  ]),
   ...levelsOf("warning", ["warning", "warn", "wrn", "경고", "警告", "warnung", "avertissement", "предупреждение"]),
-  ...levelsOf("fine", ["info", "information", "informational", "inf", "notice", "log", "debug", "dbg", "trace", "trc", "verbose", "finest", "finer", "fine", "config", "정보", "디버그", "情報", "信息", "調試", "调试"]),
+  ...levelsOf("fine", [
+    "info",
+    "information",
+    "informational",
+    "inf",
+    "notice",
+    "log",
+    "debug",
+    "dbg",
+    "trace",
+    "trc",
+    "verbose",
+    "finest",
+    "finer",
+    "fine",
+    "config",
+    "정보",
+    "디버그",
+    "情報",
+    "信息",
+    "調試",
+    "调试",
+  ]),
 };
 
 function levelsOf(level: Level, words: readonly string[]): Readonly<Record<string, Level>> {
@@ -77,7 +134,22 @@ function wordLevel(word: string | undefined): Level | undefined {
   return Object.hasOwn(levelWords, key) ? levelWords[key] : undefined;
 }
 
-const levelKeys = ["level", "lvl", "severity", "levelname", "loglevel", "log.level", "log_level", "@l", "Level", "LogLevel", "severity_text", "severityText", "수준", "레벨"];
+const levelKeys = [
+  "level",
+  "lvl",
+  "severity",
+  "levelname",
+  "loglevel",
+  "log.level",
+  "log_level",
+  "@l",
+  "Level",
+  "LogLevel",
+  "severity_text",
+  "severityText",
+  "수준",
+  "레벨",
+];
 
 /** The level that the line itself states, or that its words tell. */
 function levelOf(line: string): Level {
@@ -95,17 +167,20 @@ function statedLevel(line: string): Level | undefined {
   const klog = /^([IWEF])\d{4} \d\d:\d\d:\d\d/.exec(line)?.[1];
   if (klog !== undefined) return ({ I: "fine", W: "warning", E: "error", F: "fatal" } as const)[klog];
   // [error], <error>, (ERROR), |ERROR|, [2026-01-15 …] [ERROR]
-  for (const [, word] of line.slice(0, 200).matchAll(/[[<(|]\s*([\p{L}]{3,13})\s*(?=[\]>)|])/gu)) {
+  for (const [, word] of line.slice(0, 200).matchAll(/[[<(|]\s*([\p{L}]{2,13})\s*(?=[\]>)|])/gu)) {
     const level = wordLevel(word);
     if (level !== undefined) return level;
   }
   // A level behind the time, in capitals or before a colon: `2026-01-15T12:00:00Z ERROR text`, `ERROR: text`, `warn: text`.
   const rest = line.replace(/^[\d\sTZ.,:+/\-[\]UTC]*(?:\[[^\]]*\]\s*|\(\S*\)\s*)*/u, "");
-  const [, word = "", mark = ""] = /^([\p{L}]{3,13})(:?)(?=\s|$|:)/u.exec(rest) ?? [];
+  const [, word = "", mark = ""] = /^([\p{L}]{2,13})(:?)(?=\s|$|:)/u.exec(rest) ?? [];
   const level = wordLevel(word);
   if (level !== undefined && (mark === ":" || word === word.toUpperCase())) return level;
   // log4j and Spring put the thread or the process between time and level; PostgreSQL as well.
-  const later = /(?:^|[\s\]])(FATAL|PANIC|ERROR|WARN|WARNING|INFO|DEBUG|TRACE|LOG|NOTICE)(?::|\s+(?:\d+\s+)?(?:---|\[|[a-z][\w.]+\.[\w.]+\b|-))/.exec(line.slice(0, 160))?.[1];
+  const later =
+    /(?:^|[\s\]])(FATAL|PANIC|ERROR|WARN|WARNING|INFO|DEBUG|TRACE|LOG|NOTICE)(?::|\s+(?:\d+\s+)?(?:---|\[|[a-z][\w.]+\.[\w.]+\b|-))/.exec(
+      line.slice(0, 160),
+    )?.[1];
   return wordLevel(later);
 }
 
@@ -119,10 +194,11 @@ function jsonLevel(line: string): Level | undefined {
     if (typeof parsed === "object" && parsed !== null) {
       const record: Readonly<Record<string, unknown>> = { ...parsed };
       const log: unknown = record["log"];
-      const inner = typeof log === "object" && log !== null ? (log as Readonly<Record<string, unknown>>)["level"] : undefined;
+      const inner: unknown = typeof log === "object" && log !== null && "level" in log ? log.level : undefined;
       value = levelKeys.map((key) => record[key]).find((found) => found !== undefined) ?? inner;
       // A structured line that states no level states none: its words are values.
-      if (value === undefined) return record["error"] === undefined && record["exception"] === undefined ? "fine" : "error";
+      if (value === undefined)
+        return record["error"] === undefined && record["exception"] === undefined ? "fine" : "error";
     }
   } catch {
     // Not JSON after all.
@@ -145,7 +221,7 @@ const fatalWords =
   /^(?:panic:|fatal error:|Traceback \(most recent call last\)|Exception in thread|thread '.*' panicked at|Unhandled exception|Uncaught |terminate called after|Segmentation fault|Bus error|Illegal instruction|FATAL)|\bout of memory\b|OutOfMemoryError|\bcore dumped\b|exec format error|cannot execute binary file|UnhandledPromiseRejection/;
 
 const errorWords =
-  /\b(?:errors?|exceptions?|fatal|panic(?:ked)?|fail(?:ed|ure|s|ing)?|cannot|could not|couldn't|unable to|refused|denied|unauthorized|forbidden|not found|no such (?:file|host|table|module)|timed out|timeout|invalid|missing|undefined|unreachable|aborted|killed|unresolved)\b|[A-Za-z]+(?:Error|Exception)\b|오류|에러|실패|예외|エラー|失敗|例外|错误|失败|异常|錯誤|失敗/iu;
+  /\b(?:errors?|exceptions?|fatal|panic(?:ked)?|fail(?:ed|ure|s|ing)?|cannot|could not|couldn't|unable to|refused|denied|unauthorized|forbidden|not found|no such (?:file|host|table|module)|timed out|timeout|invalid|missing|undefined|unreachable|aborted|killed|unresolved)\b|[A-Za-z]+(?:Error|Exception)\b|\bERR!|오류|에러|실패|예외|エラー|失敗|例外|错误|失败|异常|錯誤|失敗/iu;
 
 function toldLevel(line: string): Level {
   if (access.test(line)) return "fine";
@@ -171,7 +247,9 @@ function startOfBlock(lines: readonly string[], levels: readonly Level[], last: 
   while (start > 0) {
     const line = lines[start] ?? "";
     const before = lines[start - 1] ?? "";
-    const isInside = isPartOfBlock(line, lines.slice(Math.max(0, start - maxLines), start)) || /^(?:Traceback|Exception in thread)/.test(before);
+    const isInside =
+      isPartOfBlock(line, lines.slice(Math.max(0, start - maxLines), start)) ||
+      /^(?:Traceback|Exception in thread)/.test(before);
     if (!isInside || (before === "" && levels[start - 1] === "fine" && line !== "" && !continuation.test(line))) break;
     start -= 1;
     if (last - start > 200) break;
@@ -183,23 +261,53 @@ function startOfBlock(lines: readonly string[], levels: readonly Level[], last: 
 
 /** What errors are about, most particular first. */
 const subjects: readonly (readonly [RegExp, string])[] = [
-  [/OutOfMemoryError|out of memory|cannot allocate memory|heap out of memory|\bENOMEM\b|MemoryError/i, "it ran out of memory"],
+  [
+    /OutOfMemoryError|out of memory|cannot allocate memory|heap out of memory|\bENOMEM\b|MemoryError/i,
+    "it ran out of memory",
+  ],
   [/no space left on device|\bENOSPC\b|disk quota exceeded/i, "the disk is full"],
   [/too many open files|\bEMFILE\b/i, "it has too many open files"],
   [/exec format error|cannot execute binary file|wrong ELF class/i, "the program is for another CPU"],
-  [/no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|name or service not known|name resolution|UnknownHostException|could not (?:resolve|translate) host|gaierror|lookup .*server misbehaving|host not found/i, "a host name does not resolve"],
+  [
+    /no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|name or service not known|name resolution|UnknownHostException|could not (?:resolve|translate) host|gaierror|lookup .*server misbehaving|host not found/i,
+    "a host name does not resolve",
+  ],
   [/address already in use|\bEADDRINUSE\b|bind: |port .* already (?:in use|allocated)/i, "it cannot open its port"],
   [/x509|certificate|\bTLS\b|\bSSL\b|handshake/i, "the TLS connection fails"],
-  [/password authentication failed|authentication failed|access denied for user|invalid (?:password|credentials|api key|token)|\b401\b|unauthori[sz]ed|WRONGPASS|NOAUTH|login failed/i, "its credentials are refused"],
+  [
+    /password authentication failed|authentication failed|access denied for user|invalid (?:password|credentials|api key|token)|\b401\b|unauthori[sz]ed|WRONGPASS|NOAUTH|login failed/i,
+    "its credentials are refused",
+  ],
   [/is forbidden: User|\b403\b|forbidden|AccessDenied|not authori[sz]ed/i, "it has no right to do what it tries"],
-  [/permission denied|\bEACCES\b|\bEPERM\b|operation not permitted|read-only file system|\bEROFS\b/i, "it has no right to a file or operation"],
-  [/connection refused|\bECONNREFUSED\b|connect: no route|no route to host|network is unreachable|\bEHOSTUNREACH\b/i, "it cannot connect to another service"],
+  [
+    /permission denied|\bEACCES\b|\bEPERM\b|operation not permitted|read-only file system|\bEROFS\b/i,
+    "it has no right to a file or operation",
+  ],
+  [
+    /connection refused|\bECONNREFUSED\b|connect: no route|no route to host|network is unreachable|\bEHOSTUNREACH\b/i,
+    "it cannot connect to another service",
+  ],
   [/timed? ?out|\bETIMEDOUT\b|deadline exceeded|TimeoutException/i, "another service does not answer in time"],
   [/connection reset|broken pipe|\bECONNRESET\b|\bEPIPE\b|unexpected EOF/i, "a connection broke"],
-  [/(?:relation|table|column|database|collection|schema) \S+ (?:does not|doesn't) exist|no such (?:table|column)|unknown (?:database|column)|migrat/i, "the database is not as it expects"],
-  [/environment variable|\benv(?:ironment)?\b.*(?:required|missing|not set)|(?:required|missing).*\benv|KeyError: '[A-Z_]+'|must be set|is not set|is required/i, "a setting is missing"],
-  [/cannot find module|ModuleNotFoundError|ImportError|NoClassDefFoundError|ClassNotFoundException|cannot open shared object|no required module|LoadError/i, "a library is missing"],
+  [
+    /(?:relation|table|column|database|collection|schema) \S+ (?:does not|doesn't) exist|no such (?:table|column)|unknown (?:database|column)|migrat/i,
+    "the database is not as it expects",
+  ],
+  [
+    /environment variable|\benv(?:ironment)?\b.*(?:required|missing|not set)|(?:required|missing).*\benv|KeyError: '[A-Z_]+'|must be set|is not set|is required/i,
+    "a setting is missing",
+  ],
+  [
+    /cannot find module|ModuleNotFoundError|ImportError|NoClassDefFoundError|ClassNotFoundException|cannot open shared object|no required module|LoadError/i,
+    "a library is missing",
+  ],
   [/no such file|\bENOENT\b|FileNotFound|file not found|cannot open/i, "a file is missing"],
-  [/(?:parse|parsing|unmarshal|decode|syntax|yaml|toml|json).*(?:error|fail|invalid|unexpected)|(?:error|fail|invalid|unexpected).*(?:pars|unmarshal|decod|syntax|yaml|toml|json)|invalid (?:config|argument|option|flag|value)|unknown (?:flag|option|command)|unrecognized/i, "a setting or argument is not valid"],
-  [/nil pointer|NullPointerException|null reference|is not a function|of undefined|of null|AttributeError|TypeError|index out of (?:range|bounds)|segmentation fault/i, "a fault in the program"],
+  [
+    /(?:parse|parsing|unmarshal|decode|syntax|yaml|toml|json).*(?:error|fail|invalid|unexpected)|(?:error|fail|invalid|unexpected).*(?:pars|unmarshal|decod|syntax|yaml|toml|json)|invalid (?:config|argument|option|flag|value)|unknown (?:flag|option|command)|unrecognized/i,
+    "a setting or argument is not valid",
+  ],
+  [
+    /nil pointer|NullPointerException|null reference|is not a function|of undefined|of null|AttributeError|TypeError|index out of (?:range|bounds)|segmentation fault/i,
+    "a fault in the program",
+  ],
 ];
