@@ -70,7 +70,6 @@ function judged(snapshot: Snapshot, object: Quota): Observation<"quota-exhausted
   const limits = limitsOf(object, ref);
   const blocked = (refusals(snapshot).get(keyOf(ref)) ?? []).filter(({ refusal }) => stillRefused(limits, refusal));
   const refused = new Set(blocked.flatMap(({ refusal }) => resourcesIn(refusal.requested)));
-  const isJudged = ({ resource, hard }: Limit): boolean => hard > 0 && !(isObjectCount(resource) && hard < 10);
   // A request may be refused while something is left, only not enough.
   const exhausted = limits.filter(
     (limit) => refused.has(limit.resource) || (limit.used >= limit.hard && isJudged(limit)),
@@ -110,6 +109,11 @@ function judged(snapshot: Snapshot, object: Quota): Observation<"quota-exhausted
     ...(because !== undefined && { because }),
     evidence: near.slice(0, 4).flatMap(({ evidence }) => evidence),
   };
+}
+
+/** A limit of zero forbids on purpose, and small counts of objects are meant to be used up. */
+function isJudged({ resource, hard }: Limit): boolean {
+  return hard > 0 && !(isObjectCount(resource) && hard < 10);
 }
 
 /** The limits whose status counts against the present spec. */

@@ -104,6 +104,13 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
   each((kind, object) => {
     if (kind !== "Event") learnName(dictionary, kind, object);
   });
+  // A masked snapshot leaves custom resources out: what their groups and statuses say cannot be told from names. What is
+  // found in them is masked all the same.
+  for (const { kind, object } of input.customResources ?? []) {
+    const { namespace, name = "" } = object.metadata ?? {};
+    if (namespace !== undefined) dictionary.learn(namespace, tellingStem(namespace, "ns"));
+    if (!isMadeOfKept(name)) dictionary.learn(name, tellingStem(name, stemOf(kind)));
+  }
   // The names in fields come after the names of objects: a missing Secret is a secret, but a Service named by an
   // Ingress is the Service.
   each((_kind, object) => learnFields(dictionary, object, [], undefined));

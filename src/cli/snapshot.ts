@@ -46,7 +46,13 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
     try {
       await stop.bounded(checkNamespaces(source, scope, stop.signal));
       const read = await stop.bounded(
-        source.read({ kinds: kindsFor(analyzers), scope, signal: stop.signal, onProgress: progress.read }),
+        source.read({
+          kinds: kindsFor(analyzers),
+          scope,
+          customResources: analyzers.some(({ customResources }) => customResources === true),
+          signal: stop.signal,
+          onProgress: progress.read,
+        }),
       );
       const input = flags.logs === true ? await stop.bounded(withFailingLogs(source, read, stop.signal)) : read;
       const reason = stop.reason();

@@ -7,10 +7,12 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { createTarPacker } from "modern-tar";
 import { Fault, messageOf } from "../fault.ts";
+import { customOrder } from "../kube/custom-resources.ts";
 import { kindNames } from "../kube/kinds.ts";
+import { compareText } from "../kube/object-ref.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
 import { errorCode } from "./offline/bytes.ts";
-import { snapshotHeader, snapshotLogs, snapshotObjects } from "./offline/layout.ts";
+import { snapshotCustom, snapshotHeader, snapshotLogs, snapshotObjects } from "./offline/layout.ts";
 import { snapshotFormat, snapshotVersion } from "./offline/snapshot-file.ts";
 
 /**
@@ -49,7 +51,7 @@ async function pack(
   k8sgptVersion: string,
   controller: ReturnType<typeof createTarPacker>["controller"],
 ): Promise<void> {
-  const { takenAt, cluster, scope, reads, notes, objects, logs } = input;
+  const { takenAt, cluster, scope, reads, notes, objects, logs, customResources, customReads } = input;
   const lists = kindNames
     .map((kind) => ({ kind, objects: objects[kind] ?? [] }))
     .filter(({ objects }) => objects.length > 0);
@@ -67,10 +69,16 @@ async function pack(
     reads,
     ...(notes !== undefined && { notes }),
     counts: Object.fromEntries(lists.map(({ kind, objects }) => [kind, objects.length])),
+    ...(customResources !== undefined && { customCount: customResources.length }),
+    ...(customReads !== undefined && customReads.length > 0 && { customReads }),
   };
   await addFile(controller, snapshotHeader, [Buffer.from(`${JSON.stringify(header, null, 2)}\n`)]);
   for (const { kind, objects } of lists) await addFile(controller, snapshotObjects(kind), lines(objects));
   if (logs !== undefined && logs.length > 0) await addFile(controller, snapshotLogs, lines(logs));
+  if (customResources !== undefined && customResources.length > 0) {
+    const sorted = [...customResources].sort((a, b) => compareText(customOrder(a), customOrder(b)));
+    await addFile(controller, snapshotCustom, lines(sorted));
+  }
   controller.finalize();
 }
 

@@ -87,7 +87,7 @@ export function diagnose(
   const isShown = ({ severity }: { severity: Severity }): boolean =>
     severity === "critical" || severity === "warning" || options.include.includes(severity);
   const findings = all.filter(isShown);
-  coverage.push(...readGaps(snapshot, options.analyzers));
+  coverage.push(...readGaps(snapshot, options.analyzers), ...notesOf(snapshot));
   const complete = !coverage.some(({ level }) => level === "gap");
   const problems = findings.filter(({ severity }) => severity === "critical" || severity === "warning");
   return {
@@ -139,6 +139,17 @@ function isSkipped(snapshot: Snapshot, { needs }: Analyzer): boolean {
   });
 }
 
+/** What the source has to tell beyond kinds: a file of a dump that could not be parsed. */
+function notesOf({ notes }: Snapshot): readonly CoverageGap[] {
+  return notes.map(({ what, reason, next }) => ({
+    what,
+    reason,
+    analyzers: [],
+    ...(next !== undefined && { next }),
+    level: "gap" as const,
+  }));
+}
+
 /** What was not read of the kinds that the analyzers declare, and what the snapshot itself noted. */
 function readGaps(snapshot: Snapshot, analyzers: readonly Analyzer[]): readonly CoverageGap[] {
   const gaps: CoverageGap[] = [];
@@ -161,6 +172,12 @@ function readGaps(snapshot: Snapshot, analyzers: readonly Analyzer[]): readonly 
       ...(next !== undefined && { next }),
       level: "gap",
     });
+  }
+  const readers = analyzers.filter(({ customResources }) => customResources === true).map(({ name }) => name);
+  for (const { resource: what, state, reason, namespace, next } of readers.length > 0 ? snapshot.customReads : []) {
+    const level = state === "skipped" ? ("scope" as const) : ("gap" as const);
+    const where = namespace === undefined ? {} : { namespace };
+    gaps.push({ what, ...where, reason, analyzers: readers, ...(next !== undefined && { next }), level });
   }
   return gaps;
 }

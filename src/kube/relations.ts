@@ -371,6 +371,18 @@ export function podsUsingClaim(snapshot: Snapshot, namespace: string, claim: str
   return podsByClaim(snapshot).get(`${namespace}/${claim}`) ?? [];
 }
 
+const podsByAccount = oncePerSnapshot((snapshot) =>
+  Map.groupBy(
+    snapshot.list("Pod"),
+    ({ metadata, spec }) => `${metadata?.namespace}/${spec?.serviceAccountName ?? "default"}`,
+  ),
+);
+
+/** The Pods that run under a ServiceAccount, finished ones included, by name. */
+export function podsUsingAccount(snapshot: Snapshot, namespace: string, account: string): readonly KubeObject<"Pod">[] {
+  return podsByAccount(snapshot).get(`${namespace}/${account}`) ?? [];
+}
+
 /**
  * Events about a node, newest first. The kubelet writes the node's name where its uid belongs, the node controller the
  * uid: both are asked for.

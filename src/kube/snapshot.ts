@@ -201,7 +201,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
       const found = ref.uid ?? (this.find(ref) === undefined ? undefined : uidOf(this.find(ref)?.object));
       const own = found === undefined ? [] : (bySubject.get(found) ?? []);
       const unnamed = bySubject.get(`${ref.kind}/${ref.namespace ?? ""}/${ref.name}`) ?? [];
-      return own.length === 0 ? unnamed : unnamed.length === 0 ? own : [...own, ...unnamed].sort(newestFirst);
+      // An event whose uid reads like a name would be found twice.
+      return own.length === 0 || own === unnamed ? unnamed : unnamed.length === 0 ? own : [...own, ...unnamed].sort(newestFirst);
     },
     events: () => events().all,
     isComplete(kind, namespace) {

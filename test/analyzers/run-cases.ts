@@ -1,5 +1,6 @@
 import type { Analyzer } from "../../src/analyzers/define.ts";
 import type { Observation } from "../../src/findings/finding.ts";
+import { type CustomResource, isKnownKind, keepCustomObject } from "../../src/kube/custom-resources.ts";
 import { keepObject } from "../../src/kube/keep.ts";
 import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
 import { keyOf } from "../../src/kube/object-ref.ts";
@@ -19,8 +20,15 @@ export function manifestsOf({ given }: Case): readonly Manifest[] {
 export function snapshotOf(analyzer: Analyzer, testCase: Case): Snapshot {
   const declared = [...analyzer.needs, ...analyzer.uses];
   const objects: { [K in KindName]?: KubeObject[] } = {};
+  const custom: CustomResource[] = [];
   for (const manifest of manifestsOf(testCase)) {
-    const { kind } = manifest;
+    const { kind, apiVersion } = manifest;
+    const [group = "", version = ""] = apiVersion.split("/");
+    if (analyzer.customResources === true && !isKnownKind(kind, group) && group.includes(".")) {
+      const object = keepCustomObject(manifest);
+      if (object !== undefined) custom.push({ group, version, kind, plural: `${kind.toLowerCase()}s`, object });
+      continue;
+    }
     if (!isKindName(kind)) throw new Error(`${testCase.name}: ${kind} is not a kind that k8sgpt reads`);
     if (!declared.includes(kind)) throw new Error(`${testCase.name}: ${analyzer.name} does not declare ${kind}`);
     if (testCase.unread?.includes(kind) === true) continue;
@@ -28,7 +36,7 @@ export function snapshotOf(analyzer: Analyzer, testCase: Case): Snapshot {
     if (object === undefined) throw new Error(`${testCase.name}: a ${kind} without a name`);
     (objects[kind] ??= []).push(object);
   }
-  return snapshotFrom(analyzer, testCase, objects);
+  return snapshotFrom(analyzer, testCase, objects, custom);
 }
 
 /** A snapshot of these objects in which reading an undeclared kind fails the test. */
@@ -36,6 +44,7 @@ export function snapshotFrom(
   analyzer: Analyzer,
   testCase: Case,
   objects: { readonly [K in KindName]?: readonly KubeObject[] },
+  customResources: readonly CustomResource[] = [],
 ): Snapshot {
   const declared = [...new Set([...analyzer.needs, ...analyzer.uses])];
   const reads: KindRead[] = declared.map((kind) =>
@@ -54,6 +63,7 @@ export function snapshotFrom(
     // Each list holds objects of its own kind: they were put there by kind.
     objects: objects as Parameters<typeof createSnapshot>[0]["objects"],
     reads,
+    customResources,
     ...(testCase.logs !== undefined && { logs: testCase.logs }),
   });
   const mustBeDeclared = (kind: KindName): void => {

@@ -4,15 +4,17 @@
  * `reads.ts` does that when all files were seen.
  */
 import { Fault, messageOf } from "../../fault.ts";
+import { type CustomResource, customOrder, isKnownKind, keepCustomObject } from "../../kube/custom-resources.ts";
 import { keepObject } from "../../kube/keep.ts";
 import { isKindName, type KindName, kindDefinition, type KubeObject } from "../../kube/kinds.ts";
+import { isRecordKind } from "../../kube/messages/conditions.ts";
 import type { SourceNote } from "../../kube/snapshot.ts";
 import { parseTime } from "../../kube/time.ts";
 import { type Budget, type Chunks, contentOf, errorCode, formatBytes, peek, whole } from "./bytes.ts";
 import { JsonError, readJson } from "./json-stream.ts";
 import { type Layout, layoutOf, type Place, placeOf } from "./layout.ts";
 import { endOfSection, readSections, type SavedLog, sectionReader, tailOf } from "./logs.ts";
-import { parseSnapshotHeader, parseSnapshotLog, type SnapshotHeader } from "./snapshot-file.ts";
+import { parseSnapshotCustom, parseSnapshotHeader, parseSnapshotLog, type SnapshotHeader } from "./snapshot-file.ts";
 import { parseYaml, yamlDocuments } from "./yaml.ts";
 
 /** One file of a dump. */
@@ -66,6 +68,8 @@ export interface Collection {
   readonly notes: SourceNote[];
   /** Objects of kinds that k8sgpt does not read, counted. */
   readonly unknown: Map<string, number>;
+  /** Objects of custom kinds, by group, kind, namespace and name. */
+  readonly custom: Map<string, CustomResource>;
   /** By `logKey`. */
   readonly logs: Map<string, SavedLog>;
   /** Times found in objects are taken for clock errors when they lie after this. */
@@ -88,6 +92,7 @@ export function createCollection(budget: Budget, now: number): Collection {
     failures: [],
     notes: [],
     unknown: new Map(),
+    custom: new Map(),
     logs: new Map(),
     latest: now + dayMs,
     newest: undefined,
@@ -189,6 +194,21 @@ async function readPlace(collection: Collection, file: SavedFile, place: Place |
             if (log !== undefined) {
               collection.logs.set(logKey(log.namespace, log.pod, log.container, log.previous), { lines: log.lines });
             }
+          },
+        },
+        { valueBytes: collection.budget.limits.valueBytes },
+      );
+      return;
+    case "snapshot-custom":
+      await readJson(
+        file.chunks,
+        {
+          list: () => undefined,
+          item: () => undefined,
+          text: () => undefined,
+          value: (value) => {
+            const entry = parseSnapshotCustom(value);
+            if (entry !== undefined) collection.custom.set(customOrder(entry), entry);
           },
         },
         { valueBytes: collection.budget.limits.valueBytes },
@@ -427,6 +447,7 @@ function addObject(
   if (!isKindName(kind) || former || (source === raw && !isGroupOf(kind, group))) {
     const name = typeof apiVersion === "string" && apiVersion !== "v1" ? `${kind} (${apiVersion})` : kind;
     collection.unknown.set(name, (collection.unknown.get(name) ?? 0) + 1);
+    addCustom(collection, raw, kind, apiVersion);
     return undefined;
   }
   const { namespaced } = kindDefinition(kind);
@@ -439,6 +460,18 @@ function addObject(
   else known.set(key, object);
   noteTimes(collection, object);
   return { kind, namespace: of };
+}
+
+/** Keeps an object of a custom kind: one of a group with a domain, with a status that a controller wrote. */
+function addCustom(collection: Collection, raw: Record<string, unknown>, kind: string, apiVersion: unknown): void {
+  const [, group = "", version = ""] = /^([^/]+\.[^/]+)\/([^/]+)$/.exec(typeof apiVersion === "string" ? apiVersion : "") ?? [];
+  // Built-in groups end like this; a custom group may only do so with the approval of the API's owners.
+  if (group === "" || /^[a-z]+\.k8s\.io$/.test(group) || !isRecord(raw["status"])) return;
+  if (isKnownKind(kind, group) || isRecordKind(group, kind)) return;
+  const object = keepCustomObject(raw);
+  if (object === undefined) return;
+  const entry = { group, version, kind, object };
+  collection.custom.set(customOrder(entry), entry);
 }
 
 function isGroupOf(kind: KindName, group: string | undefined): boolean {

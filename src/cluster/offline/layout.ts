@@ -38,12 +38,14 @@ export type Place =
   | { readonly type: "snapshot-header"; readonly layout: Layout }
   | { readonly type: "snapshot-objects"; readonly layout: Layout; readonly kind: KindName }
   | { readonly type: "snapshot-logs"; readonly layout: Layout }
+  | { readonly type: "snapshot-custom"; readonly layout: Layout }
   /** Known to hold nothing for us. */
   | { readonly type: "nothing"; readonly layout?: Layout };
 
 /** Names of the files in one of our snapshots. */
 export const snapshotHeader = "k8sgpt-snapshot.json";
 export const snapshotLogs = "logs.ndjson";
+export const snapshotCustom = "custom.ndjson";
 export function snapshotObjects(kind: KindName): string {
   return `objects/${kind}.ndjson`;
 }
@@ -86,6 +88,7 @@ function snapshotPlace(path: string): Place | undefined {
   const [, folder = "", name = ""] = /^(?:[^/]+\/)??((?:objects\/)?)([^/]+)$/.exec(path) ?? [];
   if (folder === "" && name === snapshotHeader) return { type: "snapshot-header", layout };
   if (folder === "" && name === snapshotLogs) return { type: "snapshot-logs", layout };
+  if (folder === "" && name === snapshotCustom) return { type: "snapshot-custom", layout };
   const kind = folder === "" ? undefined : /^(\w+)\.ndjson$/.exec(name)?.[1];
   return kind !== undefined && isKindName(kind) ? { type: "snapshot-objects", layout, kind } : undefined;
 }

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Fault } from "../../fault.ts";
+import type { CustomRead, CustomResource } from "../../kube/custom-resources.ts";
 import { kindDefinition, type KindName, type KubeObject } from "../../kube/kinds.ts";
 import type { ClusterInfo, ContainerLog, KindRead, Scope, SnapshotInput } from "../../kube/snapshot.ts";
 import type { ClusterSource, LogRequest, ReadRequest } from "../source.ts";
@@ -66,7 +67,7 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
 
   return {
     info,
-    read: async ({ kinds, scope, signal, onProgress }: ReadRequest): Promise<SnapshotInput> => {
+    read: async ({ kinds, scope, customResources, signal, onProgress }: ReadRequest): Promise<SnapshotInput> => {
       const narrowed = isNarrowed(scope);
       const asked = narrowed ? scope : (header?.scope ?? scope);
       const objects = new Map<KindName, readonly KubeObject[]>();
@@ -89,12 +90,38 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
         reads: [...readsOf(collection, kinds.slice(0, done), scope), ...kinds.slice(done).map(interrupted)],
         ...(logs.length > 0 && { logs }),
         ...(allNotes.length > 0 && { notes: allNotes }),
+        ...(customResources === true && customOf(collection, scope)),
       };
     },
     log: async (request) => (await logOf(collection, request))?.slice(-request.tailLines),
     hasNamespace: async (namespace) => holdsNamespace(collection, namespace),
     close: async () => undefined,
   };
+}
+
+/** The objects of custom kinds, and what is not known of the others. */
+function customOf(
+  { custom, header }: Collection,
+  scope: Scope,
+): Required<Pick<SnapshotInput, "customResources" | "customReads">> {
+  const isWanted = ({ object: { metadata } }: CustomResource): boolean =>
+    metadata?.namespace === undefined || isInScope(scope, metadata.namespace);
+  return { customResources: [...custom.values()].filter(isWanted), customReads: customReadsOf(custom.size, header) };
+}
+
+function customReadsOf(held: number, header: Collection["header"]): readonly CustomRead[] {
+  const resource = "custom resources";
+  // No tool but our own says which kinds it left out.
+  if (header === undefined) {
+    return held === 0
+      ? [{ resource, state: "unread", reason: "the dump does not hold them" }]
+      : [{ resource, state: "partial", reason: "only those that the dump holds are known" }];
+  }
+  const { customCount, customReads = [] } = header;
+  if (customCount === undefined) return [{ resource, state: "unread", reason: "the snapshot was taken without them" }];
+  if (held >= customCount) return customReads;
+  const reason = `the snapshot is damaged: ${held} of ${customCount} are left`;
+  return [...customReads, { resource, state: held === 0 ? "unread" : "partial", reason }];
 }
 
 function interrupted(kind: KindName): KindRead {

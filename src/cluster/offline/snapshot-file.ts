@@ -4,6 +4,7 @@
  * findings as the cluster it was taken from.
  */
 import { Fault } from "../../fault.ts";
+import { type CustomRead, type CustomResource, keepCustomObject } from "../../kube/custom-resources.ts";
 import { isKindName, type KindName } from "../../kube/kinds.ts";
 import type { ContainerLog, KindRead, ReadState, Scope, SourceNote } from "../../kube/snapshot.ts";
 import { parseTime } from "../../kube/time.ts";
@@ -21,6 +22,10 @@ export interface SnapshotHeader {
   readonly notes?: readonly SourceNote[];
   /** How many objects of each kind the file holds, to know when it was cut. */
   readonly counts: { readonly [K in KindName]?: number };
+  /** How many objects of custom kinds the file holds; absent when it was taken without them. */
+  readonly customCount?: number;
+  /** Which custom kinds could not be read whole. */
+  readonly customReads?: readonly CustomRead[];
 }
 
 const states: readonly ReadState[] = ["complete", "partial", "unread", "absent"];
@@ -65,6 +70,8 @@ export function parseSnapshotHeader(value: unknown, source: string): SnapshotHea
           Object.entries(value["counts"]).filter(([kind, count]) => isKindName(kind) && typeof count === "number"),
         )
       : {},
+    ...(typeof value["customCount"] === "number" && { customCount: value["customCount"] }),
+    ...(Array.isArray(value["customReads"]) && { customReads: value["customReads"].flatMap(parseCustomRead) }),
   };
 }
 
@@ -91,6 +98,27 @@ function parseRead(value: unknown): KindRead[] {
       ...withText("next", value["next"]),
     },
   ];
+}
+
+const customStates: readonly CustomRead["state"][] = ["partial", "unread", "skipped"];
+
+function parseCustomRead(value: unknown): CustomRead[] {
+  if (!isRecord(value)) return [];
+  const { resource, reason } = value;
+  const state = customStates.find((name) => name === value["state"]);
+  if (typeof resource !== "string" || typeof reason !== "string" || state === undefined) return [];
+  return [{ resource, ...withText("namespace", value["namespace"]), state, reason, ...withText("next", value["next"]) }];
+}
+
+/** One line of `custom.ndjson`; undefined when it is none. */
+export function parseSnapshotCustom(value: unknown): CustomResource | undefined {
+  if (!isRecord(value)) return undefined;
+  const { group, version, kind } = value;
+  const object = keepCustomObject(value["object"]);
+  if (typeof group !== "string" || typeof version !== "string" || typeof kind !== "string" || object === undefined) {
+    return undefined;
+  }
+  return { group, version, kind, ...withText("plural", value["plural"]), object };
 }
 
 function parseNote(value: unknown): SourceNote[] {
