@@ -12,9 +12,9 @@ const colours: Readonly<Record<keyof Palette, string>> = {
   command: "#a5d6ff",
 };
 
-// Marks that no report contains: text from a cluster is stripped of control characters.
-const open = "\u0001";
-const close = "\u0002";
+// Marks that no report contains: characters of the private use area.
+const open = "\uE000";
+const close = "\uE001";
 
 /** A palette that marks its parts for `pictureOf`. */
 export const pictured: Palette = Object.fromEntries(
@@ -30,7 +30,7 @@ export function pictureOf(text: string, command: string, maxLines: number): stri
     ...(all.length > maxLines ? [`${open}dim:…${close}`] : []),
   ];
   const rowHeight = 17;
-  const columns = Math.max(...lines.map((line) => line.replaceAll(/\u0001\w+:|\u0002/g, "").length));
+  const columns = Math.max(...lines.map((line) => line.replaceAll(/\uE000\w+:|\uE001/g, "").length));
   const width = Math.ceil(columns * 7.83) + 32;
   const height = lines.length * rowHeight + 60;
   const rows = lines.map(
@@ -51,8 +51,8 @@ export function pictureOf(text: string, command: string, maxLines: number): stri
 /** Marked text as nested `tspan`s; an inner style wins over the outer one. */
 function spans(line: string): string {
   let out = "";
-  for (const part of line.split(/(\u0001\w+:|\u0002)/)) {
-    const [, style] = /^\u0001(\w+):$/.exec(part) ?? [];
+  for (const part of line.split(/(\uE000\w+:|\uE001)/)) {
+    const [, style] = /^\uE000(\w+):$/.exec(part) ?? [];
     if (style !== undefined && style in colours) {
       const weight = style === "strong" || style === "critical" ? ' font-weight="bold"' : "";
       out += `<tspan fill="${colours[style as keyof Palette]}"${weight}>`;

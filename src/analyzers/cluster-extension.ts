@@ -124,8 +124,8 @@ function installState(snapshot: Snapshot, object: Extension, ref: ObjectRef): Sa
   if (isInstalled) return standstill === undefined ? undefined : stuck("clusterextension-not-progressing", snapshot, object, ref, standstill);
   if (installed !== undefined && isBehind(object, installed)) return undefined;
   const isBlocked = standstill?.condition.reason === "Blocked";
-  // No condition at all: nobody has looked at it, which only a server can tell.
-  const isLate = installed !== undefined && lasted(snapshot, object, stepMs, installed.lastTransitionTime);
+  const isLate =
+    installed === undefined ? standstill !== undefined : lasted(snapshot, object, stepMs, installed.lastTransitionTime);
   if (!isBlocked && !isLate) return undefined;
   // The moment of a first failure is in Installed; Progressing changes its reason only.
   return stuck("clusterextension-not-installed", snapshot, object, ref, standstill);

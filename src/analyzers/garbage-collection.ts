@@ -2,7 +2,7 @@
 import { type Evidence, fact, field, missing } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
 import { ageOf, ageOfObject, isFinished, isGoingAway } from "../kube/guards.ts";
-import { isKindName, type KindName, kindDefinition, type KubeObject } from "../kube/kinds.ts";
+import { isKindName, type KindName, kindDefinition, type KubeObject, type ObjectMeta } from "../kube/kinds.ts";
 import { finalizerInWords } from "../kube/messages/finalizers.ts";
 import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { podsUsingClaim } from "../kube/relations.ts";
@@ -35,6 +35,7 @@ export const garbageCollection: Analyzer = defineAnalyzer({
   core: false,
   needs: [],
   uses: [...new Set([...deletedKinds, ...ownedKinds, "Namespace" as const])],
+  customResources: true,
   rules: {
     "object-stuck-finalizer": {
       severity: ["warning", "info"],
@@ -66,22 +67,29 @@ export const garbageCollection: Analyzer = defineAnalyzer({
     },
   },
   *check(snapshot) {
-    for (const kind of deletedKinds) for (const object of snapshot.list(kind)) yield* held(snapshot, kind, object);
+    for (const kind of deletedKinds) {
+      for (const object of snapshot.list(kind)) {
+        yield* held(snapshot, refOf(kind, object), object.metadata, () => usersOf(snapshot, kind, object));
+      }
+    }
+    for (const { kind, object } of snapshot.customResources()) {
+      yield* held(snapshot, refOf(kind, object), object.metadata, () => []);
+    }
     for (const kind of ownedKinds) for (const object of snapshot.list(kind)) yield* orphaned(snapshot, kind, object);
   },
 });
 
 type Said = Iterable<Observation<"object-stuck-finalizer" | "owner-missing">>;
 
-function* held(snapshot: Snapshot, kind: KindName, object: KubeObject): Said {
-  const { deletionTimestamp, finalizers = [], namespace } = object.metadata ?? {};
+/** `using` tells what still uses the object: the finalizer then does what it is for. */
+function* held(snapshot: Snapshot, ref: ObjectRef, metadata: ObjectMeta | undefined, using: () => readonly Evidence[]): Said {
+  const { deletionTimestamp, finalizers = [], namespace } = metadata ?? {};
   const age = ageOf(snapshot, deletionTimestamp);
   if (age === undefined || age < 15 * minuteMs || finalizers.length === 0) return;
-  const ref = refOf(kind, object);
   const dependents = ref.uid === undefined ? [] : snapshot.dependentsOf(ref.uid);
   const isForeground = finalizers.every((name) => name === "foregroundDeletion");
   if (isForeground && dependents.some(({ object: each }) => each.metadata?.deletionTimestamp !== undefined)) return;
-  const users = usersOf(snapshot, kind, object);
+  const users = using();
   // The namespace is held by what is in it.
   const home = namespace === undefined ? undefined : snapshot.get("Namespace", undefined, namespace);
   const because = finalizers.map(finalizerInWords).find((words) => words !== undefined);
@@ -102,7 +110,7 @@ function* held(snapshot: Snapshot, kind: KindName, object: KubeObject): Said {
   };
 }
 
-/** What still uses a claim or a volume: the finalizer then does what it is for. */
+/** What still uses a claim or a volume. */
 function usersOf(snapshot: Snapshot, kind: KindName, object: KubeObject): readonly Evidence[] {
   const { namespace = "", name = "", finalizers = [] } = object.metadata ?? {};
   if (kind === "PersistentVolumeClaim" && finalizers.includes("kubernetes.io/pvc-protection")) {

@@ -120,7 +120,7 @@ export const httpRoute: Analyzer = defineAnalyzer({
   name: "HTTPRoute",
   core: false,
   needs: ["HTTPRoute"],
-  uses: ["GRPCRoute", "TLSRoute", "Gateway", "GatewayClass", "ReferenceGrant", ...backendKinds],
+  uses: ["GRPCRoute", "TLSRoute", "Gateway", "GatewayClass", "ReferenceGrant", "Namespace", ...backendKinds],
   rules,
   *check(snapshot) {
     for (const kind of routeKinds) {

@@ -27,7 +27,7 @@ import { formatSelector, type LabelSelector } from "../kube/selectors.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
 import { declaredPorts } from "./rules/endpoints.ts";
-import { controllerPods } from "./rules/ingress-controllers.ts";
+import { controllerFacts, controllerPods } from "./rules/ingress-controllers.ts";
 import { enforcementOf, mayBeAllowedElsewhere, pluginPolicyKinds } from "./rules/network-plugins.ts";
 
 type Policy = KubeObject<"NetworkPolicy">;
@@ -90,7 +90,7 @@ export const networkPolicy: Analyzer = defineAnalyzer({
       source,
       commands: [show, "kubectl -n {namespace} describe ingress {ingress}"],
       silent: [
-        "controllers on the host's network, outside the cluster, or that cannot be recognised",
+        "controllers on the host's network or outside the cluster, that cannot be recognised, or that make load balancers",
         "a port name that the Pods do not declare, or other things that leave it open",
         "policies of the network plugin may allow it (info)",
         "a policy younger than 60 seconds",
@@ -459,7 +459,9 @@ function controllersOf(snapshot: Snapshot, ingress: KubeObject<"Ingress">): read
     ingress.metadata?.annotations?.["kubernetes.io/ingress.class"] ??
     defaultClass(snapshot);
   const controller = name === undefined ? undefined : snapshot.get("IngressClass", undefined, name)?.spec?.controller;
-  if (controller === undefined) return [];
+  const facts = controllerFacts(controller);
+  // Of a controller that is not known, or that makes a load balancer per Ingress, the traffic comes from somewhere else.
+  if (controller === undefined || facts === undefined || facts.isPerIngress) return [];
   const pods = controllerPods(snapshot, controller) ?? [];
   return pods.some(({ spec }) => spec?.hostNetwork === true) ? [] : pods;
 }

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { saveSnapshot } from "../cluster/save.ts";
-import type { ClusterSource } from "../cluster/source.ts";
 import { kindsFor } from "../engine/analyze.ts";
 import { withFailingLogs } from "../engine/logs.ts";
 import { Fault, messageOf } from "../fault.ts";

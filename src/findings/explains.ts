@@ -22,12 +22,15 @@ const rollUps = [
   "service-no-ready-endpoints",
   "ingress-backend-no-endpoints",
   "ingress-controller-absent",
+  "route-backend-no-endpoints",
   "webhook-no-endpoints",
   "workload-no-pods-created",
   "pdb-blocks-eviction",
   "hpa-no-metrics",
   "system-component-unhealthy",
   "dns-*",
+  "catalogsource-unhealthy",
+  "csv-*",
 ];
 
 const explanations: readonly Explanation[] = [
@@ -86,7 +89,7 @@ const explanations: readonly Explanation[] = [
   },
   {
     causes: ["service-selector-*", "service-target-port-*", "service-no-ready-endpoints"],
-    symptoms: ["ingress-backend-no-endpoints", "webhook-no-endpoints", "apiservice-unavailable"],
+    symptoms: ["ingress-backend-no-endpoints", "route-backend-no-endpoints", "webhook-no-endpoints", "apiservice-unavailable"],
     along: ["backend"],
   },
   {
@@ -110,6 +113,28 @@ const explanations: readonly Explanation[] = [
     causes: ["netpol-blocks-dns"],
     symptoms: ["container-*", "exit-*", "probe-*", "pod-init-stuck", "log-*"],
     along: [],
+  },
+  {
+    // On one object: the listener is why the Gateway is not served.
+    causes: ["gateway-listener-broken"],
+    symptoms: ["gateway-not-accepted", "gateway-not-programmed"],
+    along: [],
+  },
+  {
+    causes: ["gateway-controller-absent", "gateway-class-missing", "gatewayclass-not-accepted"],
+    symptoms: ["gateway-not-accepted", "gateway-not-programmed"],
+    along: ["class"],
+  },
+  {
+    // A Gateway without an address: the Service that its controller made for it waits for a load balancer.
+    causes: ["service-loadbalancer-pending"],
+    symptoms: ["gateway-not-programmed"],
+    along: ["owner"],
+  },
+  {
+    causes: ["catalogsource-unhealthy", "installplan-failed", "installplan-stuck", "csv-*"],
+    symptoms: ["subscription-*"],
+    along: ["ref", "owner"],
   },
 ];
 

@@ -4,6 +4,7 @@
  * kept: a spec may hold anything, credentials too (contributors' API conventions, "Typical status properties").
  */
 import { isKindName, kindDefinition, type KindName, type ObjectMeta } from "./kinds.ts";
+import { type ObjectRef, refOf } from "./object-ref.ts";
 import { type AnyFields, type Json, project } from "./wire.ts";
 
 /** One object of a kind that a CustomResourceDefinition defines. */
@@ -19,7 +20,10 @@ export interface CustomResource {
 /** What is kept of one object. The shapes inside `status` are what controllers make of them: nothing is certain. */
 export interface CustomObject {
   readonly metadata?: ObjectMeta;
-  readonly spec?: { readonly [key in (typeof switches)[number]]?: Json };
+  readonly spec?: { readonly [key in (typeof switches)[number]]?: Json } & {
+    /** Of an ExternalSecret: the Secret that it makes. */
+    readonly target?: { readonly name?: Json };
+  };
   readonly status?: {
     readonly observedGeneration?: Json;
     readonly conditions?: readonly CustomCondition[];
@@ -27,7 +31,7 @@ export interface CustomObject {
     readonly state?: Json;
     readonly reason?: Json;
     readonly message?: Json;
-    readonly health?: { readonly status?: Json; readonly message?: Json };
+    readonly health?: { readonly status?: Json; readonly message?: Json; readonly lastTransitionTime?: Json };
   };
 }
 
@@ -59,7 +63,7 @@ export interface CustomRead {
 export const maxCustomObjects = 2000;
 
 /** The fields of a spec by which objects are put to rest. */
-const switches = ["suspend", "suspended", "pause", "paused"] as const;
+export const switches = ["suspend", "suspended", "pause", "paused"] as const;
 
 const fields: AnyFields = {
   metadata: {
@@ -74,7 +78,7 @@ const fields: AnyFields = {
     finalizers: true,
     ownerReferences: [{ apiVersion: true, kind: true, name: true, uid: true, controller: true }],
   },
-  spec: { suspend: true, suspended: true, pause: true, paused: true },
+  spec: { suspend: true, suspended: true, pause: true, paused: true, target: { name: true } },
   status: {
     observedGeneration: true,
     conditions: [
@@ -92,7 +96,7 @@ const fields: AnyFields = {
     state: true,
     reason: true,
     message: true,
-    health: { status: true, message: true },
+    health: { status: true, message: true, lastTransitionTime: true },
   },
 };
 
@@ -110,6 +114,14 @@ export function keepCustomObject(raw: unknown): CustomObject | undefined {
 /** Whether objects of that kind and group have a definition of their own in kinds.ts, and so are no custom ones here. */
 export function isKnownKind(kind: string, group: string): kind is KindName {
   return isKindName(kind) && kindDefinition(kind).group === group;
+}
+
+/**
+ * The reference to a custom resource. Where a kind of Kubernetes has the same name (a Knative Service), the group is part of
+ * it, as `kubectl` takes it: `Service.serving.knative.dev`.
+ */
+export function refOfCustom({ kind, group, object }: CustomResource): ObjectRef {
+  return refOf(isKindName(kind) ? `${kind}.${group}` : kind, object);
 }
 
 /** Orders custom resources by group, kind, namespace and name, so that the order of arrival plays no part. */

@@ -22,11 +22,11 @@ export type EdgeKind =
   | "node"
   /** The Pods behind a Service. */
   | "select"
-  /** The Service behind an Ingress or a webhook. */
+  /** The Service behind an Ingress, a route or a webhook. */
   | "backend"
   /** The Secret behind a TLS host. */
   | "tls"
-  /** The class that serves an Ingress. */
+  /** What serves an Ingress or a route: its class, its Gateway, the class of that. */
   | "class"
   /** The workload that an autoscaler scales. */
   | "scale"
@@ -132,6 +132,40 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
         add("guard", refOf("Pod", pod));
       }
       break;
+    case "Gateway": {
+      const { gatewayClassName = "", listeners = [] } = as("Gateway").spec ?? {};
+      if (gatewayClassName !== "") add("class", namedRef("GatewayClass", undefined, gatewayClassName));
+      for (const { tls } of listeners) {
+        for (const { group = "", kind: target = "Secret", namespace: other = namespace, name } of tls?.certificateRefs ?? []) {
+          if (group === "" && target === "Secret" && name !== undefined) add("tls", namedRef("Secret", other, name));
+        }
+      }
+      break;
+    }
+    case "HTTPRoute":
+    case "GRPCRoute":
+    case "TLSRoute": {
+      const { parentRefs = [], rules = [] } = as("HTTPRoute").spec ?? {};
+      for (const { kind: target = "Gateway", namespace: other = namespace, name } of parentRefs) {
+        if (target === "Gateway" && name !== undefined) add("class", namedRef("Gateway", other, name));
+      }
+      for (const { group = "", kind: target = "Service", namespace: other = namespace, name } of rules.flatMap(
+        ({ backendRefs = [] }) => backendRefs,
+      )) {
+        if (group === "" && target === "Service" && name !== undefined) add("backend", namedRef("Service", other, name));
+      }
+      break;
+    }
+    case "Subscription": {
+      const { spec, status } = as("Subscription");
+      if (spec?.source !== undefined) add("ref", namedRef("CatalogSource", spec.sourceNamespace, spec.source));
+      const plan = status?.installPlanRef?.name;
+      if (plan !== undefined) add("ref", namedRef("InstallPlan", namespace, plan));
+      for (const version of [status?.currentCSV, status?.installedCSV]) {
+        if (version !== undefined && version !== "") add("ref", namedRef("ClusterServiceVersion", namespace, version));
+      }
+      break;
+    }
     default:
       break;
   }

@@ -60,7 +60,7 @@ export function hasSettled(
   snapshot: Snapshot,
   object: WithMetadata,
   grace: number,
-  since?: string | number | undefined,
+  since?: string | number,
 ): boolean {
   const age = ageOf(snapshot, since) ?? ageOfObject(snapshot, object);
   return age === undefined || age >= grace;

@@ -11,8 +11,7 @@ export function keepObject<K extends KindName>(kind: K, raw: unknown): KubeObjec
   const source = kind === "ConfigMap" ? withDataKeys(raw) : raw;
   const kept = project(source, kindDefinition(kind).fields);
   if (!isRecord(kept) || !isRecord(kept["metadata"]) || typeof kept["metadata"]["name"] !== "string") return undefined;
-  // The projection of `kinds[kind]` is what `KubeObject<K>` is computed from.
-  return kept as KubeObject<K>;
+  return kept;
 }
 
 /**

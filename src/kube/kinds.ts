@@ -102,7 +102,7 @@ function kind<T>() {
     shortNames: [],
     read: "whole",
     ...definition,
-    // Every projection is plain data; the compiler cannot see that of a generic one.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every projection is plain data; the compiler cannot see that of a generic one
     fields: definition.fields as F & AnyFields,
   });
 }
@@ -283,6 +283,18 @@ const webhook = {
 const loadBalancerIngress = [
   { ip: true, hostname: true, ports: [{ port: true, protocol: true, error: true }] },
 ] as const;
+
+const networkPolicyPeer = {
+  podSelector: labelSelector,
+  namespaceSelector: labelSelector,
+  ipBlock: { cidr: true, except: true },
+} as const;
+
+const networkPolicyPorts = [{ port: true, endPort: true, protocol: true }] as const;
+
+const metricTarget = { type: true, averageUtilization: true, averageValue: true, value: true } as const;
+
+const metricCurrent = { averageUtilization: true, averageValue: true, value: true } as const;
 
 /** client-node calls the field `_from`, because `from` is a word of other languages; in JSON it is `from`. */
 type NetworkPolicyJson = Omit<V1NetworkPolicy, "spec"> & {
@@ -690,7 +702,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["cj"],
     fields: {
-      metadata: metadataWithChanges,
+      metadata: metadataWithManagers,
       spec: {
         schedule: true,
         timeZone: true,
@@ -733,7 +745,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["ing"],
     fields: {
-      metadata,
+      metadata: metadataWithManagers,
       spec: {
         ingressClassName: true,
         defaultBackend: true,
@@ -748,7 +760,7 @@ export const kinds = {
     version: "v1",
     plural: "ingressclasses",
     namespaced: false,
-    fields: { metadata, spec: { controller: true } },
+    fields: { metadata: metadataWithManagers, spec: { controller: true } },
   }),
   NetworkPolicy: kind<NetworkPolicyJson>()({
     group: "networking.k8s.io",
@@ -756,7 +768,15 @@ export const kinds = {
     plural: "networkpolicies",
     namespaced: true,
     shortNames: ["netpol"],
-    fields: { metadata, spec: true },
+    fields: {
+      metadata,
+      spec: {
+        podSelector: labelSelector,
+        policyTypes: true,
+        ingress: [{ from: [networkPolicyPeer], ports: networkPolicyPorts }],
+        egress: [{ to: [networkPolicyPeer], ports: networkPolicyPorts }],
+      },
+    },
   }),
   CiliumNetworkPolicy: kind<PluginNetworkPolicy>()({
     group: "cilium.io",
@@ -792,14 +812,14 @@ export const kinds = {
     plural: "storageclasses",
     namespaced: false,
     shortNames: ["sc"],
-    fields: { metadata, provisioner: true, volumeBindingMode: true, allowVolumeExpansion: true, reclaimPolicy: true },
+    fields: { metadata: metadataWithManagers, provisioner: true, volumeBindingMode: true, allowVolumeExpansion: true, reclaimPolicy: true },
   }),
   CSIDriver: kind<V1CSIDriver>()({
     group: "storage.k8s.io",
     version: "v1",
     plural: "csidrivers",
     namespaced: false,
-    fields: { metadata, spec: { attachRequired: true } },
+    fields: { metadata: metadataWithManagers, spec: { attachRequired: true } },
   }),
   CSINode: kind<V1CSINode>()({
     group: "storage.k8s.io",
@@ -829,14 +849,14 @@ export const kinds = {
     plural: "priorityclasses",
     namespaced: false,
     shortNames: ["pc"],
-    fields: { metadata, value: true, globalDefault: true, preemptionPolicy: true },
+    fields: { metadata: metadataWithManagers, value: true, globalDefault: true, preemptionPolicy: true },
   }),
   RuntimeClass: kind<V1RuntimeClass>()({
     group: "node.k8s.io",
     version: "v1",
     plural: "runtimeclasses",
     namespaced: false,
-    fields: { metadata, handler: true },
+    fields: { metadata: metadataWithManagers, handler: true },
   }),
   HorizontalPodAutoscaler: kind<V2HorizontalPodAutoscaler>()({
     group: "autoscaling",
@@ -845,19 +865,37 @@ export const kinds = {
     namespaced: true,
     shortNames: ["hpa"],
     fields: {
-      metadata,
+      metadata: metadataWithManagers,
       spec: {
         minReplicas: true,
         maxReplicas: true,
         scaleTargetRef: { apiVersion: true, kind: true, name: true },
-        metrics: true,
+        metrics: [
+          {
+            type: true,
+            resource: { name: true, target: metricTarget },
+            containerResource: { name: true, container: true, target: metricTarget },
+            pods: { metric: { name: true }, target: metricTarget },
+            external: { metric: { name: true }, target: metricTarget },
+            object: { metric: { name: true }, target: metricTarget },
+          },
+        ],
       },
       status: {
         observedGeneration: true,
         currentReplicas: true,
         desiredReplicas: true,
         lastScaleTime: true,
-        currentMetrics: true,
+        currentMetrics: [
+          {
+            type: true,
+            resource: { name: true, current: metricCurrent },
+            containerResource: { name: true, container: true, current: metricCurrent },
+            pods: { metric: { name: true }, current: metricCurrent },
+            external: { metric: { name: true }, current: metricCurrent },
+            object: { metric: { name: true }, current: metricCurrent },
+          },
+        ],
         conditions,
       },
     },
@@ -869,7 +907,7 @@ export const kinds = {
     namespaced: true,
     shortNames: ["pdb"],
     fields: {
-      metadata,
+      metadata: metadataWithManagers,
       spec: { minAvailable: true, maxUnavailable: true, selector: labelSelector, unhealthyPodEvictionPolicy: true },
       status: {
         observedGeneration: true,
@@ -973,14 +1011,14 @@ export const kinds = {
     version: "v1",
     plural: "validatingwebhookconfigurations",
     namespaced: false,
-    fields: { metadata, webhooks: [webhook] },
+    fields: { metadata: metadataWithManagers, webhooks: [webhook] },
   }),
   MutatingWebhookConfiguration: kind<V1MutatingWebhookConfiguration>()({
     group: "admissionregistration.k8s.io",
     version: "v1",
     plural: "mutatingwebhookconfigurations",
     namespaced: false,
-    fields: { metadata, webhooks: [webhook] },
+    fields: { metadata: metadataWithManagers, webhooks: [webhook] },
   }),
   GatewayClass: kind<GatewayClassResource>()({
     group: "gateway.networking.k8s.io",

@@ -185,10 +185,10 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     customReads: input.customReads ?? [],
     customResources: () => custom,
     list: listOf,
-    inNamespace: <K extends KindName>(kind: K, namespace: string) =>
-      (byNamespace.get(kind)?.get(namespace) ?? []) as readonly KubeObject[] as readonly KubeObject<K>[],
-    get: <K extends KindName>(kind: K, namespace: string | undefined, name: string) =>
-      byName.get(kind)?.get(slot(namespace, name)) as KubeObject<K> | undefined,
+    inNamespace: (kind, namespace) =>
+      byNamespace.get(kind)?.get(namespace) ?? [],
+    get: (kind, namespace, name) =>
+      byName.get(kind)?.get(slot(namespace, name)),
     find(ref) {
       if (!isKindName(ref.kind)) return undefined;
       const object = byName.get(ref.kind)?.get(slot(ref.namespace, ref.name));
@@ -219,11 +219,6 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     isServed: (kind) => !(readsByKind.get(kind) ?? []).some((read) => read.state === "absent"),
     logOf: (namespace, pod, container) => logs.get(`${namespace}/${pod}/${container}`),
   };
-}
-
-/** The reference to a located object. */
-export function refOfLocated({ kind, object }: Located): ObjectRef {
-  return refOf(kind, object);
 }
 
 function uidOf(object: KubeObject | undefined): string | undefined {

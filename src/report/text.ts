@@ -112,6 +112,8 @@ const shownNames = 5;
 const shownSymptoms = 6;
 const shownLogLines = 12;
 const shownCommands = 3;
+const shownKinds = 8;
+const shownPlaces = 4;
 const valueLimit = 300;
 /** Below this many columns a label stands on a line of its own. */
 const narrowWidth = 60;
@@ -458,12 +460,13 @@ function gapLines(gaps: readonly CoverageGap[], { width, glyphs }: View): readon
   return [...groups].flatMap(([reason, group]) => {
     const byPlace = Map.groupBy(group, ({ namespace }) => namespace ?? "");
     const places = [...byPlace].map(([namespace, inPlace]) => {
-      const names = [...new Set(inPlace.map(({ what }) => clean(what)))].join(", ");
+      const names = someOf([...new Set(inPlace.map(({ what }) => clean(what)))], shownKinds).join(" ");
       return namespace === "" ? names : `${names} in ${clean(namespace)}`;
     });
     const analyzers = [...new Set(group.flatMap((gap) => gap.analyzers))];
     const steps = [...new Set(group.flatMap(({ next }) => (next === undefined ? [] : [next])))];
-    const text = `${places.join("; ")}: ${clean(reason)}`;
+    const more = places.length > shownPlaces ? `; and ${counted(places.length - shownPlaces, "more namespace")}` : "";
+    const text = `${places.slice(0, shownPlaces).join("; ")}${more}: ${clean(reason)}`;
     return [
       ...wrap(text, width - 4).map((line, index) => `  ${index === 0 ? `${glyphs.bullet} ` : "  "}${line}`),
       ...(analyzers.length === 0

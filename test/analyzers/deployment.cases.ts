@@ -182,7 +182,7 @@ export default cases(deployment, {
         but(
           web,
           `
-          status: { replicas: 2, readyReplicas: 2, availableReplicas: 2, unavailableReplicas: 1, conditions: [
+          status: { replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2, unavailableReplicas: 1, conditions: [
             ${available("True", "50m")},
             { type: ReplicaFailure, status: "True", reason: FailedCreate, message: '${quotaText}', lastTransitionTime: ${ago("10m")} }] }
         `,

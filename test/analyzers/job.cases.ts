@@ -114,7 +114,12 @@ export default cases(job, {
     },
     {
       name: "indexes failed",
-      given: [failed("FailedIndexes", `{ status: { failedIndexes: "1,3-5" } }`)],
+      given: [
+        failed(
+          "FailedIndexes",
+          `{ spec: { completionMode: Indexed, completions: 6, backoffLimitPerIndex: 1 }, status: { failedIndexes: "1,3-5" } }`,
+        ),
+      ],
       expect: [{ rule: "job-indexes-failed", ...said }],
     },
     {

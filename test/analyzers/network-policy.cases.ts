@@ -386,6 +386,18 @@ export default cases(networkPolicy, {
       given: [...route.filter((each) => each !== controller), denyIngress],
     },
     {
+      name: "the controller makes load balancers: traffic does not come from its Pods",
+      given: [
+        ...route.filter((each) => each !== controller && each !== ingressClass),
+        but(ingressClass, "spec: { controller: ingress.k8s.aws/alb }"),
+        but(
+          controller,
+          '{ spec: { containers: [{ name: controller, image: "public.ecr.aws/eks/aws-load-balancer-controller:v2.13.0" }] } }',
+        ),
+        denyIngress,
+      ],
+    },
+    {
       name: "the port name of the Service is not declared",
       given: [
         ...route.filter((each) => each !== service),

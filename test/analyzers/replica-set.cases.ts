@@ -271,7 +271,7 @@ export default cases(replicaSet, {
         but(
           web,
           `
-          status: { replicas: 2, readyReplicas: 2, conditions: [{ type: ReplicaFailure, status: "False", reason: FailedCreate, lastTransitionTime: ${ago("10m")} }] }
+          status: { replicas: 2, readyReplicas: 2, availableReplicas: 2, conditions: [{ type: ReplicaFailure, status: "False", reason: FailedCreate, lastTransitionTime: ${ago("10m")} }] }
         `,
         ),
         pod("web-1"),

@@ -3,7 +3,7 @@ import type { Observation } from "../../src/findings/finding.ts";
 import { type CustomResource, isKnownKind, keepCustomObject } from "../../src/kube/custom-resources.ts";
 import { keepObject } from "../../src/kube/keep.ts";
 import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
-import { keyOf } from "../../src/kube/object-ref.ts";
+import { compareText, keyOf } from "../../src/kube/object-ref.ts";
 import { createSnapshot, type KindRead, type Snapshot } from "../../src/kube/snapshot.ts";
 import { ago, type Case, defaultAge, type Expected, type Manifest, takenAt } from "./cases.ts";
 
@@ -113,13 +113,15 @@ function expectedForm(
   };
 }
 
+function order(a: Expected, b: Expected): number {
+  return compareText(a.rule, b.rule) || compareText(a.object, b.object);
+}
+
 /** Cuts what was said down to the fields that the expectation names, so that a case says only what it is about. */
 export function comparable(
   said: readonly Expected[],
   expected: readonly Expected[],
 ): { said: unknown; expected: unknown } {
-  const order = (a: Expected, b: Expected): number =>
-    a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : a.object < b.object ? -1 : a.object > b.object ? 1 : 0;
   const wanted = [...expected].sort(order);
   return {
     said: [...said].sort(order).map((entry, index) => {

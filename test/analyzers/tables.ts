@@ -8,7 +8,7 @@ export async function caseTables(): Promise<readonly CaseTable[]> {
   const files = readdirSync(folder).filter((file) => file.endsWith(".cases.ts"));
   const tables = await Promise.all(
     files.sort().map(async (file) => {
-      const module = (await import(/* @vite-ignore */ `${new URL(file, import.meta.url).href}`)) as {
+      const module = (await import(/* @vite-ignore */ new URL(file, import.meta.url).href)) as {
         default: CaseTable | readonly CaseTable[];
       };
       return module.default;

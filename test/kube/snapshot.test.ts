@@ -159,10 +159,12 @@ describe("what is known", () => {
   });
 });
 
+function pods(order: readonly string[]): readonly Manifest[] {
+  return order.map((name) => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "x" } }));
+}
+
 test("the order of arrival plays no part", () => {
   const names = ["b", "a", "a-b", "a.b", "ab"];
-  const pods = (order: readonly string[]): readonly Manifest[] =>
-    order.map((name) => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "x" } }));
   const inOrder = snapshotOf(pods(names)).list("Pod");
   fc.assert(
     fc.property(fc.shuffledSubarray(names, { minLength: names.length }), (order) => {
