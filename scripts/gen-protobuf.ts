@@ -14,7 +14,20 @@ import { kindDefinition, kindNames } from "../src/kube/kinds.ts";
 
 const version = "v0.34.4";
 const output = path.join(import.meta.dirname, "../src/cluster/codec/schema.generated.ts");
-const modules = ["k8s.io/apimachinery", "k8s.io/api"] as const;
+const modules = [
+  "k8s.io/apimachinery",
+  "k8s.io/api",
+  "k8s.io/apiextensions-apiserver",
+  "k8s.io/kube-aggregator",
+] as const;
+
+/** Where the types of a group stand, when that is not a folder of k8s.io/api called like the group. */
+const groupPackages: Readonly<Record<string, string>> = {
+  "": "k8s.io.api.core",
+  "apiextensions.k8s.io": "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions",
+  "apiregistration.k8s.io": "k8s.io.kube_aggregator.pkg.apis.apiregistration",
+  "rbac.authorization.k8s.io": "k8s.io.api.rbac",
+};
 
 /** Messages whose JSON is not an object of their fields, and the word that stands for them in the table. */
 const forms: Readonly<Record<string, string>> = {
@@ -23,6 +36,8 @@ const forms: Readonly<Record<string, string>> = {
   "k8s.io.apimachinery.pkg.apis.meta.v1.FieldsV1": "json",
   "k8s.io.apimachinery.pkg.api.resource.Quantity": "quantity",
   "k8s.io.apimachinery.pkg.util.intstr.IntOrString": "intOrString",
+  // The schema of a custom resource: most of its definition, and never kept.
+  "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps": "unread",
 };
 
 const scalars: Readonly<Record<string, string>> = {
@@ -63,7 +78,13 @@ const messages = new Map<string, readonly ProtoField[]>();
 const structs = new Map<string, readonly GoField[]>();
 for (const module of modules) readModule(module, directoryOf(module));
 
-const roots = new Map(kindNames.map((kind) => [kind, rootOf(kind)]));
+// Custom resources have no form in protobuf: servers send them as JSON.
+const roots = new Map(
+  kindNames.flatMap((kind) => {
+    const root = rootOf(kind);
+    return messages.has(root) ? [[kind, root] as const] : [];
+  }),
+);
 const table = new Map<string, readonly string[]>();
 for (const name of frame) addMessage(name);
 for (const name of new Set(roots.values())) {
@@ -87,7 +108,7 @@ function readModule(module: string, directory: string): void {
   for (const entry of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
     if (path.basename(entry) !== "generated.proto") continue;
     const folder = path.dirname(entry);
-    const packageName = `${module}/${folder}`.replaceAll("/", ".");
+    const packageName = `${module}/${folder}`.replaceAll("/", ".").replaceAll("-", "_");
     readProto(packageName, readFileSync(path.join(directory, entry), "utf8"));
     for (const file of readdirSync(path.join(directory, folder))) {
       if (!file.endsWith(".go") || file.endsWith("_test.go") || /generated/.test(file)) continue;
@@ -150,7 +171,8 @@ function readStructs(packageName: string, text: string): void {
 function rootOf(kind: (typeof kindNames)[number]): string {
   const { group, version, read } = kindDefinition(kind);
   if (read === "metadata") return `${meta}.PartialObjectMetadata`;
-  return `k8s.io.api.${group === "" ? "core" : group.replace(/\.k8s\.io$/, "")}.${version}.${kind}`;
+  const groupPackage = groupPackages[group] ?? `k8s.io.api.${group.replace(/\.k8s\.io$/, "")}`;
+  return `${groupPackage}.${version}.${kind}`;
 }
 
 /** The reader of lists knows two fields: 1, the list's metadata, and 2, its items. */
@@ -192,7 +214,7 @@ function lineOf(message: string, field: ProtoField, { jsonName, pointer, omitEmp
 
 /** `k8s.io.api.core.v1.Pod` as `core.v1.Pod`. */
 function shortName(name: string): string {
-  return name.replace(/^k8s\.io\.(?:api\.|apimachinery\.pkg\.(?:apis\.)?)/, "");
+  return name.replace(/^k8s\.io\.(?:api\.|\w+\.pkg\.(?:apis\.)?)/, "");
 }
 
 function render(): string {

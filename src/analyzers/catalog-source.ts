@@ -57,20 +57,31 @@ function judge(snapshot: Snapshot, object: Catalog): Observation<"catalogsource-
   const { connectionState, reason = "", message } = object.status ?? {};
   const state = (connectionState?.lastObservedState ?? "").toUpperCase();
   if (state === "READY" || state === "IDLE") return undefined;
-  const pods = podsWithLabels(snapshot, ref.namespace, { "olm.catalogSource": ref.name }).filter((pod) => !isFinished(pod));
+  const pods = podsWithLabels(snapshot, ref.namespace, { "olm.catalogSource": ref.name }).filter(
+    (pod) => !isFinished(pod),
+  );
   const downSince = sinceDown(pods);
   const isDown = pods.length > 0 && downSince !== undefined && (ageOf(snapshot, downSince) ?? 0) >= passingMs;
   const because = reasons[reason];
   // A connection that fails goes back and forth, and each turn moves lastConnect: a Pod that is down says it better.
-  const hasFailed = (state === "TRANSIENT_FAILURE" || state === "SHUTDOWN") && (isDown || lasted(snapshot, object, passingMs, connectionState?.lastConnect));
-  const neverConnected = state === "" && object.metadata?.creationTimestamp !== undefined && lasted(snapshot, object, stepMs);
+  const hasFailed =
+    (state === "TRANSIENT_FAILURE" || state === "SHUTDOWN") &&
+    (isDown || lasted(snapshot, object, passingMs, connectionState?.lastConnect));
+  const neverConnected =
+    state === "" && object.metadata?.creationTimestamp !== undefined && lasted(snapshot, object, stepMs);
   const isRefused = state === "" && because !== undefined && lasted(snapshot, object, passingMs);
   if (!hasFailed && !neverConnected && !isRefused && !(state === "CONNECTING" && isDown)) return undefined;
-  const cause = reason === "ConfigMapError" && object.spec?.configMap !== undefined ? namedRef("ConfigMap", ref.namespace, object.spec.configMap) : undefined;
+  const cause =
+    reason === "ConfigMapError" && object.spec?.configMap !== undefined
+      ? namedRef("ConfigMap", ref.namespace, object.spec.configMap)
+      : undefined;
   const evidence: Evidence[] = [
     ...(because === undefined ? [] : [field(ref, "status.reason", reason)]),
     ...(message === undefined || message === "" ? [] : [field(ref, "status.message", message)]),
-    ...pods.filter((pod) => !isReady(pod)).slice(0, 3).map(whyNotReady),
+    ...pods
+      .filter((pod) => !isReady(pod))
+      .slice(0, 3)
+      .map(whyNotReady),
     field(ref, "status.connectionState.lastObservedState", connectionState?.lastObservedState),
     ...(object.spec?.image === undefined ? [] : [field(ref, "spec.image", object.spec.image)]),
     ...(object.spec?.address === undefined ? [] : [field(ref, "spec.address", object.spec.address)]),
@@ -78,7 +89,8 @@ function judge(snapshot: Snapshot, object: Catalog): Observation<"catalogsource-
   return {
     rule: "catalogsource-unhealthy",
     object: ref,
-    because: because ?? (isDown ? "its Pod is not ready" : neverConnected ? "it was never reached" : "the connection fails"),
+    because:
+      because ?? (isDown ? "its Pod is not ready" : neverConnected ? "it was never reached" : "the connection fails"),
     ...(cause !== undefined && { cause }),
     evidence: evidence.slice(0, 8),
     related: pods.filter((pod) => !isReady(pod)).map((pod) => refOf("Pod", pod)),
@@ -89,7 +101,9 @@ function judge(snapshot: Snapshot, object: Catalog): Observation<"catalogsource-
 /** Since when none of the Pods has been ready; undefined when one is, or when it is not known. */
 function sinceDown(pods: readonly KubeObject<"Pod">[]): number | undefined {
   if (pods.some(isReady)) return undefined;
-  const onsets = pods.map((pod) => Date.parse(conditionOf(pod, "Ready")?.lastTransitionTime ?? pod.metadata?.creationTimestamp ?? ""));
+  const onsets = pods.map((pod) =>
+    Date.parse(conditionOf(pod, "Ready")?.lastTransitionTime ?? pod.metadata?.creationTimestamp ?? ""),
+  );
   const latest = Math.max(...onsets);
   return Number.isFinite(latest) ? latest : undefined;
 }

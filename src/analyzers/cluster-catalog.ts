@@ -5,7 +5,16 @@ import type { KubeObject } from "../kube/kinds.ts";
 import { type ObjectRef, refOf } from "../kube/object-ref.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { condition, conditionEvidence, isBehind, lasted, onset, operatorSource, passingMs, standstillOf } from "./rules/operator-lifecycle.ts";
+import {
+  condition,
+  conditionEvidence,
+  isBehind,
+  lasted,
+  onset,
+  operatorSource,
+  passingMs,
+  standstillOf,
+} from "./rules/operator-lifecycle.ts";
 
 type Catalog = KubeObject<"ClusterCatalog">;
 
@@ -69,7 +78,10 @@ export const clusterCatalog: Analyzer = defineAnalyzer({
 });
 
 type Said = Observation<
-  "clustercatalog-reference-invalid" | "clustercatalog-not-serving" | "clustercatalog-not-progressing" | "clustercatalog-disabled"
+  | "clustercatalog-reference-invalid"
+  | "clustercatalog-not-serving"
+  | "clustercatalog-not-progressing"
+  | "clustercatalog-disabled"
 >;
 
 // github.com/distribution/reference, the grammar of references: `--` and `__` may join the parts of a path.
@@ -88,7 +100,8 @@ function invalidReference(object: Catalog, ref: ObjectRef): Said | undefined {
   }
   const image = object.status?.resolvedSource?.image;
   if (image === undefined || /@sha256:[0-9a-f]{64}$/i.test(image.ref ?? "")) return undefined;
-  const because = (image.ref ?? "") === "" ? "its resolved reference is empty" : "its resolved reference has no sha256 digest";
+  const because =
+    (image.ref ?? "") === "" ? "its resolved reference is empty" : "its resolved reference has no sha256 digest";
   return { rule, object: ref, because, evidence: [field(ref, "status.resolvedSource.image.ref", image.ref)] };
 }
 
@@ -98,7 +111,11 @@ function servingState(snapshot: Snapshot, object: Catalog, ref: ObjectRef, isInv
   const source = field(ref, "spec.source.image.ref", object.spec?.source?.image?.ref);
   if (object.spec?.availabilityMode === "Unavailable" || serving?.reason === "UserSpecifiedUnavailable") {
     const mode = field(ref, "spec.availabilityMode", object.spec?.availabilityMode);
-    return { rule: "clustercatalog-disabled", object: ref, evidence: [mode, ...(serving === undefined ? [] : conditionEvidence(ref, serving))] };
+    return {
+      rule: "clustercatalog-disabled",
+      object: ref,
+      evidence: [mode, ...(serving === undefined ? [] : conditionEvidence(ref, serving))],
+    };
   }
   if (isInvalid) return undefined;
   const told = standstill === undefined ? [] : conditionEvidence(ref, standstill.condition);
@@ -113,7 +130,11 @@ function servingState(snapshot: Snapshot, object: Catalog, ref: ObjectRef, isInv
     };
   }
   const isBlocked = standstill?.condition.reason === "Blocked";
-  if (serving === undefined ? !isBlocked : isBehind(object, serving) || (!isBlocked && !lasted(snapshot, object, passingMs, serving.lastTransitionTime))) {
+  if (
+    serving === undefined
+      ? !isBlocked
+      : isBehind(object, serving) || (!isBlocked && !lasted(snapshot, object, passingMs, serving.lastTransitionTime))
+  ) {
     return undefined;
   }
   return {

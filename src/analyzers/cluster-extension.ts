@@ -6,7 +6,17 @@ import { extensionFailure } from "../kube/messages/operator-lifecycle.ts";
 import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { condition, conditionEvidence, isBehind, lasted, onset, operatorSource, type Standstill, standstillOf, stepMs } from "./rules/operator-lifecycle.ts";
+import {
+  condition,
+  conditionEvidence,
+  isBehind,
+  lasted,
+  onset,
+  operatorSource,
+  type Standstill,
+  standstillOf,
+  stepMs,
+} from "./rules/operator-lifecycle.ts";
 
 type Extension = KubeObject<"ClusterExtension">;
 
@@ -91,7 +101,10 @@ export const clusterExtension: Analyzer = defineAnalyzer({
 });
 
 type Said = Observation<
-  "clusterextension-spec-invalid" | "clusterextension-not-installed" | "clusterextension-not-progressing" | "clusterextension-deprecated"
+  | "clusterextension-spec-invalid"
+  | "clusterextension-not-installed"
+  | "clusterextension-not-progressing"
+  | "clusterextension-deprecated"
 >;
 
 function* specInvalid({ spec }: Extension, ref: ObjectRef): Iterable<Said> {
@@ -121,7 +134,10 @@ function installState(snapshot: Snapshot, object: Extension, ref: ObjectRef): Sa
   const installed = condition(object, "Installed");
   const standstill = standstillOf(snapshot, object);
   const isInstalled = installed?.status === "True";
-  if (isInstalled) return standstill === undefined ? undefined : stuck("clusterextension-not-progressing", snapshot, object, ref, standstill);
+  if (isInstalled)
+    return standstill === undefined
+      ? undefined
+      : stuck("clusterextension-not-progressing", snapshot, object, ref, standstill);
   if (installed !== undefined && isBehind(object, installed)) return undefined;
   const isBlocked = standstill?.condition.reason === "Blocked";
   const isLate =
@@ -158,7 +174,11 @@ function stuck(
       field(ref, "spec.source.catalog.packageName", catalog?.packageName),
       ...(catalog?.version === undefined ? [] : [field(ref, "spec.source.catalog.version", catalog.version)]),
     ],
-    ...(isInstalled ? (standstill?.since === undefined ? {} : { since: standstill.since }) : onset(installed?.lastTransitionTime)),
+    ...(isInstalled
+      ? standstill?.since === undefined
+        ? {}
+        : { since: standstill.since }
+      : onset(installed?.lastTransitionTime)),
     params: { installNamespace: object.spec?.namespace ?? "" },
   };
 }
@@ -168,6 +188,7 @@ function causeOf(snapshot: Snapshot, failure: ReturnType<typeof extensionFailure
   if (failure?.catalog !== undefined) return namedRef("ClusterCatalog", undefined, failure.catalog.name);
   if (failure?.serviceAccount === undefined) return undefined;
   const { namespace, name } = failure.serviceAccount;
-  const isAbsent = snapshot.get("ServiceAccount", namespace, name) === undefined && snapshot.isComplete("ServiceAccount", namespace);
+  const isAbsent =
+    snapshot.get("ServiceAccount", namespace, name) === undefined && snapshot.isComplete("ServiceAccount", namespace);
   return isAbsent ? namedRef("ServiceAccount", namespace, name) : undefined;
 }

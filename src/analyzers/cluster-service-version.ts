@@ -46,7 +46,11 @@ export const clusterServiceVersion: Analyzer = defineAnalyzer({
       why: "Nobody acts on the custom resources of the operator",
       fix: "Read status.reason and status.message; a component that fails has findings of its own",
       source: operatorSource,
-      commands: ["kubectl -n {namespace} describe csv {name}", "kubectl -n {namespace} get deployments", "kubectl -n {namespace} get operatorgroups"],
+      commands: [
+        "kubectl -n {namespace} describe csv {name}",
+        "kubectl -n {namespace} get deployments",
+        "kubectl -n {namespace} get operatorgroups",
+      ],
       silent: ["copies of it in other namespaces", "less than 2 minutes"],
     },
     "csv-stuck": {
@@ -57,7 +61,11 @@ export const clusterServiceVersion: Analyzer = defineAnalyzer({
       fix: "Read status.reason and the requirements that are not met",
       source: operatorSource,
       commands: ["kubectl -n {namespace} describe csv {name}", "kubectl -n {namespace} get installplans"],
-      silent: ["copies of it in other namespaces", "less than 10 minutes in a phase", "it waits for the version that replaces it"],
+      silent: [
+        "copies of it in other namespaces",
+        "less than 10 minutes in a phase",
+        "it waits for the version that replaces it",
+      ],
     },
   },
   *check(snapshot) {
@@ -65,7 +73,8 @@ export const clusterServiceVersion: Analyzer = defineAnalyzer({
       if (isGoingAway(snapshot, object) || isCopied(object)) continue;
       const { phase = "", lastTransitionTime } = object.status ?? {};
       // No status at all: nobody has looked at it, which only a server can tell.
-      if (phase === "Succeeded" || (object.status === undefined && object.metadata?.creationTimestamp === undefined)) continue;
+      if (phase === "Succeeded" || (object.status === undefined && object.metadata?.creationTimestamp === undefined))
+        continue;
       if (!lasted(snapshot, object, phase === "Failed" ? graceMs.workload : stepMs, lastTransitionTime)) continue;
       if (phase === "Replacing" && isReplaced(snapshot, object)) continue;
       yield said(snapshot, object, phase);
@@ -98,10 +107,18 @@ function unmet(
   ref: ObjectRef,
   requirements: NonNullable<NonNullable<Version["status"]>["requirementStatus"]>,
 ): readonly Evidence[] {
-  const open = requirements.filter(({ status }) => status !== undefined && status !== "Present" && status !== "Satisfied");
-  const shown = open.slice(0, 4).map(({ kind = "", name = "", status = "", message = "" }) =>
-    fact(ref, `requirement not met (${status === "NotPresent" ? "not present" : "present, not satisfied"})`, message === "" ? `${kind} ${name}` : `${kind} ${name}: ${message}`),
+  const open = requirements.filter(
+    ({ status }) => status !== undefined && status !== "Present" && status !== "Satisfied",
   );
+  const shown = open
+    .slice(0, 4)
+    .map(({ kind = "", name = "", status = "", message = "" }) =>
+      fact(
+        ref,
+        `requirement not met (${status === "NotPresent" ? "not present" : "present, not satisfied"})`,
+        message === "" ? `${kind} ${name}` : `${kind} ${name}: ${message}`,
+      ),
+    );
   return open.length > shown.length ? [...shown, fact(ref, "requirements not met", open.length)] : shown;
 }
 

@@ -2,7 +2,14 @@ import { fact, field } from "../findings/evidence.ts";
 import { isGoingAway } from "../kube/guards.ts";
 import { refOf } from "../kube/object-ref.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { absentControllers, conditionFields, controllerAbsent, gatewaysOfClass, isUntouched, troubleIn } from "./rules/gateway-api.ts";
+import {
+  absentControllers,
+  conditionFields,
+  controllerAbsent,
+  gatewaysOfClass,
+  isUntouched,
+  troubleIn,
+} from "./rules/gateway-api.ts";
 
 /** Reasons of `Accepted` (apis/v1/gatewayclass_types.go, Gateway API v1.6). */
 const reasons: Readonly<Record<string, string>> = {
@@ -50,7 +57,9 @@ export const gatewayClass: Analyzer = defineAnalyzer({
         evidence: [
           ...conditionFields(ref, "status.conditions", trouble.condition),
           field(ref, "spec.controllerName", object.spec?.controllerName),
-          ...(object.spec?.parametersRef === undefined ? [] : [field(ref, "spec.parametersRef", { ...object.spec.parametersRef })]),
+          ...(object.spec?.parametersRef === undefined
+            ? []
+            : [field(ref, "spec.parametersRef", { ...object.spec.parametersRef })]),
           fact(ref, "Gateways of the class", gateways.length),
         ],
         related: gateways.map((gateway) => refOf("Gateway", gateway)),

@@ -126,7 +126,9 @@ export const gateway: Analyzer = defineAnalyzer({
   },
 });
 
-type Said = Observation<"gateway-class-missing" | "gateway-not-accepted" | "gateway-not-programmed" | "gateway-listener-broken">;
+type Said = Observation<
+  "gateway-class-missing" | "gateway-not-accepted" | "gateway-not-programmed" | "gateway-listener-broken"
+>;
 
 function* judge(snapshot: Snapshot, object: Gateway): Iterable<Said> {
   const ref = refOf("Gateway", object);
@@ -169,7 +171,12 @@ function* judge(snapshot: Snapshot, object: Gateway): Iterable<Said> {
   }
 }
 
-function said(rule: "gateway-not-accepted" | "gateway-not-programmed", object: Gateway, ref: ObjectRef, trouble: Trouble): Said {
+function said(
+  rule: "gateway-not-accepted" | "gateway-not-programmed",
+  object: Gateway,
+  ref: ObjectRef,
+  trouble: Trouble,
+): Said {
   const { condition, since } = trouble;
   const because = gatewayReasons[condition.reason ?? ""];
   const addresses = (object.status?.addresses ?? []).map(({ value = "" }) => value);
@@ -208,7 +215,9 @@ function classMissing(snapshot: Snapshot, ref: ObjectRef, className: string): Sa
 }
 
 function isClassRefused({ status }: KubeObject<"GatewayClass">): boolean {
-  return status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "False") === true;
+  return (
+    status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "False") === true
+  );
 }
 
 function statusOf({ status }: Gateway): string | undefined {
@@ -221,16 +230,20 @@ function* brokenListeners(snapshot: Snapshot, object: Gateway, ref: ObjectRef): 
   // An issuer needs a few minutes from the Gateway to the Secret.
   const isIssued = Object.keys(object.metadata?.annotations ?? {}).some((name) => name.startsWith("cert-manager.io/"));
   const isSettled = hasSettled(snapshot, object, isIssued ? 10 * minuteMs : decidedMs);
-  const isServing = object.status?.conditions?.some(({ type, status }) => type === "Programmed" && status === "True") === true;
+  const isServing =
+    object.status?.conditions?.some(({ type, status }) => type === "Programmed" && status === "True") === true;
   for (const listener of object.spec?.listeners ?? []) {
     const { name = "" } = listener;
     const status = object.status?.listeners?.find((entry) => entry.name === name);
     const trouble = listenerTrouble(snapshot, object, status?.conditions, isServing);
     const isCertificate = trouble?.condition.type === "ResolvedRefs";
     // Without a word from the controller the references themselves are looked at.
-    const culprits = (trouble === undefined ? status === undefined : isCertificate) ? certificates(snapshot, ref, listener) : [];
+    const culprits = (trouble === undefined ? status === undefined : isCertificate)
+      ? certificates(snapshot, ref, listener)
+      : [];
     const [culprit] = culprits;
-    if ((trouble === undefined && culprit === undefined) || ((isCertificate || trouble === undefined) && !isSettled)) continue;
+    if ((trouble === undefined && culprit === undefined) || ((isCertificate || trouble === undefined) && !isSettled))
+      continue;
     const because = culprit?.because ?? listenerReasons[trouble?.condition.reason ?? ""];
     const cause = culprits.find(({ cause: absent }) => absent !== undefined)?.cause;
     yield {
@@ -241,7 +254,9 @@ function* brokenListeners(snapshot: Snapshot, object: Gateway, ref: ObjectRef): 
       ...(cause !== undefined && { cause }),
       evidence: [
         ...culprits.slice(0, 2).flatMap(({ evidence }) => evidence),
-        ...(trouble === undefined ? [] : conditionFields(ref, `status.listeners[${name}].conditions`, trouble.condition)),
+        ...(trouble === undefined
+          ? []
+          : conditionFields(ref, `status.listeners[${name}].conditions`, trouble.condition)),
         field(ref, `spec.listeners[${name}].port`, listener.port),
         ...(listener.hostname === undefined ? [] : [field(ref, `spec.listeners[${name}].hostname`, listener.hostname)]),
       ].slice(0, 8),
@@ -281,7 +296,9 @@ interface Culprit {
 function certificates(snapshot: Snapshot, ref: ObjectRef, { name: listener = "", tls }: Listener): readonly Culprit[] {
   const culprits: Culprit[] = [];
   const { namespace: own = "" } = ref;
-  for (const [index, { group = "", kind = "Secret", namespace = own, name = "" }] of (tls?.certificateRefs ?? []).entries()) {
+  for (const [index, { group = "", kind = "Secret", namespace = own, name = "" }] of (
+    tls?.certificateRefs ?? []
+  ).entries()) {
     if (group !== "" || kind !== "Secret" || name === "" || tls?.mode === "Passthrough") continue;
     const secret = namedRef("Secret", namespace, name);
     const path = field(ref, `spec.listeners[${listener}].tls.certificateRefs[${index}].name`, name);

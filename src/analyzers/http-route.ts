@@ -149,7 +149,10 @@ interface Parent {
   readonly port: number | undefined;
 }
 
-function parentOf({ group = gatewayGroup, kind = "Gateway", namespace, name = "", sectionName, port }: ParentReference, own: string): Parent {
+function parentOf(
+  { group = gatewayGroup, kind = "Gateway", namespace, name = "", sectionName, port }: ParentReference,
+  own: string,
+): Parent {
   return {
     ref: namedRef(kind, namespace === undefined || namespace === "" ? own : namespace, name),
     isGateway: group === gatewayGroup && kind === "Gateway",
@@ -163,7 +166,11 @@ function parentKey({ ref, sectionName = "", port }: Parent): string {
 }
 
 /** What a route's parents say of it. */
-function attachmentOf(snapshot: Snapshot, route: Route, ref: ObjectRef): { readonly said: readonly Said[]; readonly isRefused: boolean } {
+function attachmentOf(
+  snapshot: Snapshot,
+  route: Route,
+  ref: ObjectRef,
+): { readonly said: readonly Said[]; readonly isRefused: boolean } {
   const own = ref.namespace ?? "";
   const parents = new Map<string, Parent>();
   for (const reference of route.spec?.parentRefs ?? []) {
@@ -172,13 +179,17 @@ function attachmentOf(snapshot: Snapshot, route: Route, ref: ObjectRef): { reado
   }
   const statuses = route.status?.parents ?? [];
   const byParent = Map.groupBy(statuses, ({ parentRef }) => parentKey(parentOf(parentRef ?? {}, own)));
-  const isNew = statuses.length > 0 && statuses.every(({ conditions }) => (conditions ?? []).some((condition) => isBehind(route, condition)));
+  const isNew =
+    statuses.length > 0 &&
+    statuses.every(({ conditions }) => (conditions ?? []).some((condition) => isBehind(route, condition)));
 
   let accepted = 0;
   const said: Unattached[] = [];
   for (const [key, parent] of parents) {
     const conditions = (byParent.get(key) ?? []).map((entry) => entry.conditions ?? []);
-    const isAccepted = conditions.some((list) => list.some(({ type, status }) => type === "Accepted" && status === "True"));
+    const isAccepted = conditions.some((list) =>
+      list.some(({ type, status }) => type === "Accepted" && status === "True"),
+    );
     const gateway = parent.isGateway ? snapshot.get("Gateway", parent.ref.namespace, parent.ref.name) : undefined;
     if (parent.isGateway && gateway === undefined && isMissing(snapshot, parent.ref)) {
       if (hasSettled(snapshot, route, graceMs.pod)) said.push(parentMissing(snapshot, ref, parent));
@@ -186,7 +197,9 @@ function attachmentOf(snapshot: Snapshot, route: Route, ref: ObjectRef): { reado
     }
     if (isAccepted) accepted += 1;
     if (isAccepted || (gateway !== undefined && isGoingAway(snapshot, gateway))) continue;
-    const refused = conditions.map((list) => troubleIn(snapshot, route, list, "Accepted")).find((trouble) => trouble?.condition.status === "False");
+    const refused = conditions
+      .map((list) => troubleIn(snapshot, route, list, "Accepted"))
+      .find((trouble) => trouble?.condition.status === "False");
     if (refused !== undefined) {
       said.push(refusedBy(snapshot, route, ref, parent, gateway, refused));
     } else if (gateway !== undefined && !isNew && hasWaited(snapshot, route) && !isBeingDecided(conditions)) {
@@ -228,7 +241,9 @@ function parentMissing(snapshot: Snapshot, ref: ObjectRef, parent: Parent): Unat
       missing(parent.ref),
       field(ref, `spec.parentRefs[${parent.ref.name}].namespace`, parent.ref.namespace),
       ...(similar.length === 0 ? [] : [fact(ref, "similar Gateways in the namespace", similar.join(", "))]),
-      ...elsewhere.slice(0, 2).map(({ metadata }) => fact(ref, "a Gateway of that name is in namespace", metadata?.namespace ?? "")),
+      ...elsewhere
+        .slice(0, 2)
+        .map(({ metadata }) => fact(ref, "a Gateway of that name is in namespace", metadata?.namespace ?? "")),
     ],
   };
 }
@@ -263,10 +278,14 @@ function unanswered(
 ): Unattached {
   const className = gateway.spec?.gatewayClassName ?? "";
   const gatewayClass = snapshot.get("GatewayClass", undefined, className);
-  const isClassMissing = gatewayClass === undefined && snapshot.isServed("GatewayClass") && snapshot.isComplete("GatewayClass");
+  const isClassMissing =
+    gatewayClass === undefined && snapshot.isServed("GatewayClass") && snapshot.isComplete("GatewayClass");
   const isIdle = gatewayClass !== undefined && isUnserved(snapshot, gatewayClass);
-  const isShut = isUntouched(gateway) || gateway.status?.conditions?.some(({ type, status }) => type === "Accepted" && status === "False") === true;
-  const cause = isIdle || isClassMissing ? namedRef("GatewayClass", undefined, className) : isShut ? parent.ref : undefined;
+  const isShut =
+    isUntouched(gateway) ||
+    gateway.status?.conditions?.some(({ type, status }) => type === "Accepted" && status === "False") === true;
+  const cause =
+    isIdle || isClassMissing ? namedRef("GatewayClass", undefined, className) : isShut ? parent.ref : undefined;
   const candidates = listenersFor(parent, gateway);
   const isAllowed = candidates.some((listener) => allows(snapshot, listener, gateway, ref) !== false);
   const because =
@@ -297,12 +316,18 @@ function acceptedOf({ status }: KubeObject<"Gateway">): string | undefined {
 /** The listeners that the reference means: those of the section and port that it names, else all. */
 function listenersFor({ sectionName, port }: Parent, gateway: KubeObject<"Gateway">): readonly Listener[] {
   return (gateway.spec?.listeners ?? []).filter(
-    (listener) => (sectionName === undefined || listener.name === sectionName) && (port === undefined || listener.port === port),
+    (listener) =>
+      (sectionName === undefined || listener.name === sectionName) && (port === undefined || listener.port === port),
   );
 }
 
 /** Whether the listener lets routes of that namespace attach; undefined when the namespace's labels are not known. */
-function allows(snapshot: Snapshot, { allowedRoutes }: Listener, gateway: KubeObject<"Gateway">, route: ObjectRef): boolean | undefined {
+function allows(
+  snapshot: Snapshot,
+  { allowedRoutes }: Listener,
+  gateway: KubeObject<"Gateway">,
+  route: ObjectRef,
+): boolean | undefined {
   const { from = "Same", selector } = allowedRoutes?.namespaces ?? {};
   if (from === "All") return true;
   if (from !== "Selector") return from === "Same" && route.namespace === gateway.metadata?.namespace;
@@ -323,7 +348,8 @@ function listenersAsSeen(
   const gatewayRef = refOf("Gateway", gateway);
   if (reason === "NoMatchingParent") {
     const { sectionName, port } = parent;
-    if (sectionName !== undefined) evidence.push(field(ref, `spec.parentRefs[${parent.ref.name}].sectionName`, sectionName));
+    if (sectionName !== undefined)
+      evidence.push(field(ref, `spec.parentRefs[${parent.ref.name}].sectionName`, sectionName));
     if (port !== undefined) evidence.push(field(ref, `spec.parentRefs[${parent.ref.name}].port`, port));
     const listeners = (gateway.spec?.listeners ?? []).map(({ name = "", port: number = 0 }) => `${name} (${number})`);
     evidence.push(fact(gatewayRef, "listeners of the Gateway", listeners.slice(0, 12).join(", ")));
@@ -394,11 +420,17 @@ function isService({ group = "", kind = "Service", name = "" }: BackendReference
 function* backends(snapshot: Snapshot, route: Route, ref: ObjectRef, isRefused: boolean): Iterable<Said> {
   const own = ref.namespace ?? "";
   const ways = waysOf(route, own);
-  const spoken: readonly (readonly ObservedCondition[])[] = (route.status?.parents ?? []).map(({ conditions }) => conditions ?? []);
+  const spoken: readonly (readonly ObservedCondition[])[] = (route.status?.parents ?? []).map(
+    ({ conditions }) => conditions ?? [],
+  );
   const isResolved =
     spoken.length > 0 &&
-    spoken.every((list) => list.some((entry) => entry.type === "ResolvedRefs" && entry.status === "True" && !isBehind(route, entry)));
-  const trouble = spoken.map((list) => troubleIn(snapshot, route, list, "ResolvedRefs")).find((found) => found?.condition.status === "False");
+    spoken.every((list) =>
+      list.some((entry) => entry.type === "ResolvedRefs" && entry.status === "True" && !isBehind(route, entry)),
+    );
+  const trouble = spoken
+    .map((list) => troubleIn(snapshot, route, list, "ResolvedRefs"))
+    .find((found) => found?.condition.status === "False");
   const status = trouble === undefined ? [] : conditionFields(ref, "status.parents[].conditions", trouble.condition);
   const since = trouble?.since === undefined ? {} : { since: trouble.since };
   const isDown = downServices(snapshot, ways);
@@ -410,7 +442,10 @@ function* backends(snapshot: Snapshot, route: Route, ref: ObjectRef, isRefused: 
     const { service: target } = first;
     const params = { service: target.name, backendNamespace: target.namespace ?? "" };
     const named = same.slice(0, 3).map(({ path }) => field(ref, `${path}.name`, target.name));
-    const reference = { from: { kind: ref.kind, namespace: own }, to: { kind: "Service", namespace: target.namespace ?? "", name: target.name } } as const;
+    const reference = {
+      from: { kind: ref.kind, namespace: own },
+      to: { kind: "Service", namespace: target.namespace ?? "", name: target.name },
+    } as const;
     if (isReferenceGranted(snapshot, reference) === false) {
       // Some controllers let every reference pass when told so; their word counts.
       if (isResolved || !hasSettled(snapshot, route, decidedMs)) continue;
@@ -485,7 +520,12 @@ function fromStatus(ref: ObjectRef, { condition, since }: Trouble): Said {
   };
   if (condition.reason === "RefNotPermitted") return { rule: "route-ref-not-permitted", ...shared };
   const because = referenceReasons[condition.reason ?? ""];
-  return { rule: "route-backend-unresolved", severity: "critical", ...(because !== undefined && { because }), ...shared };
+  return {
+    rule: "route-backend-unresolved",
+    severity: "critical",
+    ...(because !== undefined && { because }),
+    ...shared,
+  };
 }
 
 function hasPort(service: KubeObject<"Service">, wanted: number | undefined): boolean {
@@ -495,7 +535,9 @@ function hasPort(service: KubeObject<"Service">, wanted: number | undefined): bo
 }
 
 function portsOf(service: KubeObject<"Service">): string {
-  return (service.spec?.ports ?? []).map(({ name, port }) => (name === undefined ? `${port}` : `${name} (${port})`)).join(", ");
+  return (service.spec?.ports ?? [])
+    .map(({ name, port }) => (name === undefined ? `${port}` : `${name} (${port})`))
+    .join(", ");
 }
 
 /** Whether nothing takes traffic behind a Service of the route, or it does not exist. */
@@ -528,7 +570,8 @@ function* unserved(
   const isAsleep = found.state === "asleep";
   // Only where all backends of a rule are down nothing is left of it.
   const isWhole = same.some(
-    ({ rule, isUsed, isShared }) => isUsed && !isShared && ways.every((way) => way.rule !== rule || !way.isUsed || isDown.has(keyOf(way.service))),
+    ({ rule, isUsed, isShared }) =>
+      isUsed && !isShared && ways.every((way) => way.rule !== rule || !way.isUsed || isDown.has(keyOf(way.service))),
   );
   yield {
     rule: "route-backend-no-endpoints",

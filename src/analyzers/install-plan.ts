@@ -7,7 +7,14 @@ import { oncePerSnapshot } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { formatDuration, minuteMs, parseTime } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { conditionEvidence, isCopied, lasted, onset, operatorSource, subscriptionsOfPlan } from "./rules/operator-lifecycle.ts";
+import {
+  conditionEvidence,
+  isCopied,
+  lasted,
+  onset,
+  operatorSource,
+  subscriptionsOfPlan,
+} from "./rules/operator-lifecycle.ts";
 
 type Plan = KubeObject<"InstallPlan">;
 
@@ -38,7 +45,11 @@ export const installPlan: Analyzer = defineAnalyzer({
       fix: "Read the message of the failed condition; a failed plan is not tried again until a new one is made",
       source: operatorSource,
       commands: [describe, "kubectl -n {namespace} get subscriptions.operators.coreos.com"],
-      silent: ["plans that no Subscription names any more", "its versions are installed or were replaced", "an older version goes on running (warning)"],
+      silent: [
+        "plans that no Subscription names any more",
+        "its versions are installed or were replaced",
+        "an older version goes on running (warning)",
+      ],
     },
     "installplan-stuck": {
       severity: "warning",
@@ -128,7 +139,10 @@ function judge(snapshot: Snapshot, object: Plan): Said | undefined {
 }
 
 /** Bundles that could not be unpacked, and the catalog of the first. */
-function failedLookups(object: Plan, ref: ObjectRef): { readonly evidence: readonly Evidence[]; readonly catalog?: ObjectRef } {
+function failedLookups(
+  object: Plan,
+  ref: ObjectRef,
+): { readonly evidence: readonly Evidence[]; readonly catalog?: ObjectRef } {
   const evidence: Evidence[] = [];
   let catalog: ObjectRef | undefined;
   for (const { identifier = "", conditions = [], catalogSourceRef } of object.status?.bundleLookups ?? []) {
@@ -174,7 +188,9 @@ const versionsByName = oncePerSnapshot((snapshot) => {
   const versions = snapshot.list("ClusterServiceVersion").filter((version) => !isCopied(version));
   return {
     succeeded: new Set(
-      versions.filter(({ status }) => status?.phase === "Succeeded").map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`),
+      versions
+        .filter(({ status }) => status?.phase === "Succeeded")
+        .map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`),
     ),
     replaced: new Set(versions.map(({ metadata, spec }) => `${metadata?.namespace}/${spec?.replaces ?? ""}`)),
   };
@@ -184,5 +200,10 @@ const versionsByName = oncePerSnapshot((snapshot) => {
 function areInstalled(snapshot: Snapshot, { metadata, spec }: Plan): boolean {
   const names = spec?.clusterServiceVersionNames ?? [];
   const { succeeded, replaced } = versionsByName(snapshot);
-  return names.length > 0 && names.every((name) => succeeded.has(`${metadata?.namespace}/${name}`) || replaced.has(`${metadata?.namespace}/${name}`));
+  return (
+    names.length > 0 &&
+    names.every(
+      (name) => succeeded.has(`${metadata?.namespace}/${name}`) || replaced.has(`${metadata?.namespace}/${name}`),
+    )
+  );
 }

@@ -32,7 +32,10 @@ export const operatorGroup: Analyzer = defineAnalyzer({
       why: "The operator is not installed",
       fix: "Create an OperatorGroup in the namespace that selects the namespaces which the operator is to watch",
       source: operatorSource,
-      commands: ["kubectl -n {namespace} get operatorgroups", "kubectl -n {namespace} get subscriptions.operators.coreos.com"],
+      commands: [
+        "kubectl -n {namespace} get operatorgroups",
+        "kubectl -n {namespace} get subscriptions.operators.coreos.com",
+      ],
       silent: ["Subscriptions younger than 2 minutes", "OperatorGroups of the namespace could not all be read"],
     },
     "operatorgroup-install-mode-unsupported": {
@@ -42,8 +45,15 @@ export const operatorGroup: Analyzer = defineAnalyzer({
       why: "The operator is not installed",
       fix: "Change the target namespaces of the OperatorGroup to an install mode that the operator supports",
       source: operatorSource,
-      commands: ["kubectl -n {namespace} get operatorgroup {name} -o yaml", "kubectl -n {namespace} describe csv {version}"],
-      silent: ["the operator is installed", "its install modes are not told", "the namespaces of the group are not known yet"],
+      commands: [
+        "kubectl -n {namespace} get operatorgroup {name} -o yaml",
+        "kubectl -n {namespace} describe csv {version}",
+      ],
+      silent: [
+        "the operator is installed",
+        "its install modes are not told",
+        "the namespaces of the group are not known yet",
+      ],
     },
   },
   *check(snapshot) {
@@ -61,10 +71,16 @@ export const operatorGroup: Analyzer = defineAnalyzer({
 
 /** What is said of a namespace as a whole has no object by whose namespace it could be left out later. */
 function isAskedFor({ scope }: Snapshot, namespace: string): boolean {
-  return (scope.include === undefined || scope.include.includes(namespace)) && scope.exclude?.includes(namespace) !== true;
+  return (
+    (scope.include === undefined || scope.include.includes(namespace)) && scope.exclude?.includes(namespace) !== true
+  );
 }
 
-function several(snapshot: Snapshot, namespace: string, groups: readonly Group[]): Observation<"operatorgroup-multiple"> {
+function several(
+  snapshot: Snapshot,
+  namespace: string,
+  groups: readonly Group[],
+): Observation<"operatorgroup-multiple"> {
   const object = groupsOf(namespace);
   const isUsed =
     snapshot.inNamespace("Subscription", namespace).length > 0 ||
@@ -75,7 +91,11 @@ function several(snapshot: Snapshot, namespace: string, groups: readonly Group[]
     severity: isUsed ? "critical" : "warning",
     evidence: [
       fact(object, "OperatorGroups in the namespace", groups.length),
-      ...groups.slice(0, 7).map((group) => field(refOf("OperatorGroup", group), "metadata.creationTimestamp", group.metadata?.creationTimestamp)),
+      ...groups
+        .slice(0, 7)
+        .map((group) =>
+          field(refOf("OperatorGroup", group), "metadata.creationTimestamp", group.metadata?.creationTimestamp),
+        ),
     ],
     related: groups.map((group) => refOf("OperatorGroup", group)),
     params: { namespace },
@@ -88,7 +108,8 @@ function* withoutGroup(
 ): Iterable<Observation<"operatorgroup-missing">> {
   const subscriptions = snapshot.list("Subscription").filter((subscription) => !isGoingAway(snapshot, subscription));
   for (const [namespace, ofNamespace] of Map.groupBy(subscriptions, ({ metadata }) => metadata?.namespace ?? "")) {
-    if (groups.has(namespace) || !isAskedFor(snapshot, namespace) || isNamespaceGoingAway(snapshot, namespace)) continue;
+    if (groups.has(namespace) || !isAskedFor(snapshot, namespace) || isNamespaceGoingAway(snapshot, namespace))
+      continue;
     if (!snapshot.isServed("OperatorGroup") || !snapshot.isComplete("OperatorGroup", namespace)) continue;
     if (!ofNamespace.some((subscription) => hasSettled(snapshot, subscription, graceMs.workload))) continue;
     const object = groupsOf(namespace);
@@ -97,7 +118,9 @@ function* withoutGroup(
       object,
       evidence: [
         fact(object, "OperatorGroups in the namespace", 0),
-        ...ofNamespace.slice(0, 5).map((subscription) => field(refOf("Subscription", subscription), "spec.name", subscription.spec?.name)),
+        ...ofNamespace
+          .slice(0, 5)
+          .map((subscription) => field(refOf("Subscription", subscription), "spec.name", subscription.spec?.name)),
       ],
       related: ofNamespace.map((subscription) => refOf("Subscription", subscription)),
       params: { namespace },
@@ -113,7 +136,8 @@ function* unsupported(
   const targets = group.status?.namespaces;
   if (targets === undefined || targets.length === 0) return;
   for (const version of snapshot.inNamespace("ClusterServiceVersion", namespace)) {
-    if (isCopied(version) || isGoingAway(snapshot, version) || !hasSettled(snapshot, version, graceMs.workload)) continue;
+    if (isCopied(version) || isGoingAway(snapshot, version) || !hasSettled(snapshot, version, graceMs.workload))
+      continue;
     const modes = version.spec?.installModes ?? [];
     const { phase } = version.status ?? {};
     if (modes.length === 0 || phase === "Succeeded" || phase === "Replacing" || phase === "Deleting") continue;
@@ -130,7 +154,14 @@ function* unsupported(
       evidence: [
         fact(ref, "install mode that is asked for", lacking),
         fact(operator, "install modes that it supports", supported.join(", ")),
-        field(ref, "status.namespaces", targets.slice(0, 12).map((name) => (name === "" ? "(all)" : name)).join(", ")),
+        field(
+          ref,
+          "status.namespaces",
+          targets
+            .slice(0, 12)
+            .map((name) => (name === "" ? "(all)" : name))
+            .join(", "),
+        ),
         field(operator, "status.reason", version.status?.reason),
       ],
       related: [operator],

@@ -7,7 +7,15 @@ import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { similarNames } from "../kube/similar.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { condition, conditionEvidence, groupsOf, lasted, onset, operatorSource, passingMs } from "./rules/operator-lifecycle.ts";
+import {
+  condition,
+  conditionEvidence,
+  groupsOf,
+  lasted,
+  onset,
+  operatorSource,
+  passingMs,
+} from "./rules/operator-lifecycle.ts";
 
 type Subscription = KubeObject<"Subscription">;
 
@@ -58,7 +66,11 @@ export const subscription: Analyzer = defineAnalyzer({
       fix: "Mend the CatalogSource that spec.source names; its own finding says what is wrong",
       source: operatorSource,
       commands: [catalogs, describe],
-      silent: ["less than 5 minutes", "only other catalogs are unhealthy", "the Subscription says that it cannot be resolved"],
+      silent: [
+        "less than 5 minutes",
+        "only other catalogs are unhealthy",
+        "the Subscription says that it cannot be resolved",
+      ],
     },
     "subscription-not-processed": {
       severity: "warning",
@@ -151,14 +163,23 @@ function* judge(snapshot: Snapshot, object: Subscription): Iterable<Said> {
       object: ref,
       ...(lost.length > 0 && { because: "its CatalogSource does not exist" }),
       ...(catalog !== undefined && { cause: catalog }),
-      evidence: [...lost, ...conditionEvidence(ref, unhealthy), field(ref, "spec.source", object.spec?.source), installed],
+      evidence: [
+        ...lost,
+        ...conditionEvidence(ref, unhealthy),
+        field(ref, "spec.source", object.spec?.source),
+        installed,
+      ],
       ...onset(unhealthy.lastTransitionTime),
       params,
     };
     return;
   }
   // A bare manifest has no state because no server has seen it.
-  if (state === "" && object.metadata?.creationTimestamp !== undefined && lasted(snapshot, object, passingMs)) {
+  const isTold = ["ResolutionFailed", "BundleUnpackFailed", "BundleUnpacking", "CatalogSourcesUnhealthy"].some(
+    (type) => condition(object, type)?.status === "True",
+  );
+  const isSeen = object.metadata?.creationTimestamp !== undefined && lasted(snapshot, object, passingMs);
+  if (state === "" && !isTold && isSeen) {
     yield { ...notProcessed(snapshot, object, ref, catalog), params };
   }
   const isManual = object.spec?.installPlanApproval === "Manual";
@@ -193,7 +214,8 @@ function catalogOf({ spec }: Subscription): ObjectRef | undefined {
 function isOwnCatalog(snapshot: Snapshot, { status }: Subscription, catalog: ObjectRef | undefined): boolean {
   if (catalog === undefined) return true;
   const own = (status?.catalogHealth ?? []).find(
-    ({ catalogSourceRef }) => catalogSourceRef?.name === catalog.name && catalogSourceRef.namespace === catalog.namespace,
+    ({ catalogSourceRef }) =>
+      catalogSourceRef?.name === catalog.name && catalogSourceRef.namespace === catalog.namespace,
   );
   // Unknown to the catalog operator: it says so of the Subscription whose catalog it does not find.
   if (own !== undefined) return own.healthy === false;
@@ -208,14 +230,18 @@ function missingCatalog(snapshot: Snapshot, ref: ObjectRef, catalog: ObjectRef |
     name,
     snapshot.inNamespace("CatalogSource", namespace).map(({ metadata }) => metadata?.name ?? ""),
   );
-  return [missing(catalog), ...(similar.length === 0 ? [] : [fact(ref, "similar CatalogSources in the namespace", similar.join(", "))])];
+  return [
+    missing(catalog),
+    ...(similar.length === 0 ? [] : [fact(ref, "similar CatalogSources in the namespace", similar.join(", "))]),
+  ];
 }
 
 function resolutionFailed(snapshot: Snapshot, object: Subscription, ref: ObjectRef, failed: Condition): Said {
   const catalog = catalogOf(object);
   const lost = missingCatalog(snapshot, ref, catalog);
   const failure = subscriptionFailure(failed.message ?? "");
-  const other = failure?.subscription !== undefined && failure.subscription !== ref.name ? failure.subscription : undefined;
+  const other =
+    failure?.subscription !== undefined && failure.subscription !== ref.name ? failure.subscription : undefined;
   const isLost = lost.length > 0 && failure?.catalog === undefined && other === undefined;
   const because = isLost
     ? "its CatalogSource does not exist"
@@ -258,7 +284,11 @@ function notProcessed(snapshot: Snapshot, object: Subscription, ref: ObjectRef, 
     snapshot.isComplete("OperatorGroup", namespace) &&
     snapshot.inNamespace("OperatorGroup", namespace).length === 0;
   const because =
-    lost.length > 0 ? "its CatalogSource does not exist" : isGroupless ? "its namespace has no OperatorGroup" : undefined;
+    lost.length > 0
+      ? "its CatalogSource does not exist"
+      : isGroupless
+        ? "its namespace has no OperatorGroup"
+        : undefined;
   const cause = lost.length > 0 ? catalog : isGroupless ? groupsOf(namespace) : undefined;
   return {
     rule: "subscription-not-processed",

@@ -24,6 +24,7 @@ const rollUps = [
   "ingress-controller-absent",
   "route-backend-no-endpoints",
   "webhook-no-endpoints",
+  "apiservice-unavailable",
   "workload-no-pods-created",
   "pdb-blocks-eviction",
   "hpa-no-metrics",
@@ -31,6 +32,7 @@ const rollUps = [
   "dns-*",
   "catalogsource-unhealthy",
   "csv-*",
+  "custom-resource-not-ready",
 ];
 
 const explanations: readonly Explanation[] = [
@@ -42,20 +44,67 @@ const explanations: readonly Explanation[] = [
       "pod-rejected-by-kubelet",
       "pod-stuck-creating",
       "pod-sandbox-failed",
+      "pod-deadline-exceeded",
       "container-exit-loop",
+      "container-failed",
       "volume-*",
-      "image-*",
+      "image-node-disk-full",
+      "image-dns-failed",
       "sched-untolerated-taint",
+      "sched-cordoned",
       "probe-*",
       "node-*",
       ...rollUps,
     ],
-    along: ["node", "mount", "owner", "select", "backend", "guard"],
+    along: ["node", "sched", "mount", "owner", "select", "backend", "guard", "scale"],
+  },
+  {
+    causes: ["cni-not-ready", "csi-driver-not-on-node", "system-component-unhealthy"],
+    symptoms: [
+      "node-not-ready",
+      "node-network-unavailable",
+      "pod-sandbox-failed",
+      "pod-stuck-creating",
+      "volume-mount-failed",
+      "volume-attach-failed",
+      "replicas-short",
+      "deployment-*",
+      "daemonset-missing-on-nodes",
+      "statefulset-blocked-by-ordinal",
+      "service-no-ready-endpoints",
+    ],
+    along: ["ctrl", "node", "mount", "owner", "select"],
+  },
+  {
+    causes: ["leader-lease-stale"],
+    symptoms: [
+      "sched-scheduler-silent",
+      "workload-no-pods-created",
+      "controller-not-observing",
+      "service-endpoints-stale",
+      "job-stalled",
+      "cronjob-missed-runs",
+      "pvc-pending-*",
+      "owner-missing",
+      "replicas-short",
+    ],
+    along: ["ctrl", "owner", "template"],
+  },
+  {
+    causes: ["apiservice-unavailable", "crd-conversion-broken"],
+    symptoms: [
+      "hpa-no-metrics",
+      "namespace-stuck-terminating",
+      "object-stuck-finalizer",
+      "custom-resource-not-ready",
+      "owner-missing",
+    ],
+    along: ["api", "scale", "backend"],
   },
   {
     causes: ["create-blocked-*", "webhook-*", "quota-exhausted"],
-    symptoms: rollUps,
-    along: ["owner", "template", "select", "backend", "scale"],
+    symptoms: ["create-blocked-*", "namespace-stuck-terminating", "object-stuck-finalizer", ...rollUps],
+    along: ["admit", "api", "owner", "template", "select", "backend", "scale", "guard"],
   },
   {
     causes: [
@@ -63,9 +112,18 @@ const explanations: readonly Explanation[] = [
       "secret-*",
       "serviceaccount-missing",
       "image-pull-secret-missing",
-      "pvc-*",
-      "pv-*",
+      "pvc-pending-*",
+      "pvc-lost",
+      "pvc-missing",
+      "pv-failed",
+      "pv-node-gone",
       "storageclass-*",
+      "volume-attach-failed",
+      "volume-detach-stuck",
+      "priorityclass-missing",
+      "runtimeclass-missing",
+      "certificate-*",
+      "external-secret-not-ready",
     ],
     symptoms: [
       "pod-create-config-error",
@@ -77,10 +135,14 @@ const explanations: readonly Explanation[] = [
       "sched-volume-*",
       "sched-pvc-missing",
       "create-blocked-*",
+      "configmap-missing",
+      "secret-missing",
+      "pvc-pending-*",
       "ingress-tls-secret-missing",
+      "gateway-listener-broken",
       ...rollUps,
     ],
-    along: ["ref", "mount", "tls", "owner", "template", "select", "backend", "scale", "guard"],
+    along: ["ref", "mount", "sched", "tls", "owner", "template", "select", "backend", "scale", "guard"],
   },
   {
     causes: ["image-*", "exit-*", "container-*", "probe-*", "sched-*", "pod-*", "volume-*", "log-*"],
@@ -100,7 +162,12 @@ const explanations: readonly Explanation[] = [
   {
     causes: ["node-cordoned-long", "node-startup-taint-stuck"],
     symptoms: ["sched-cordoned", "sched-untolerated-taint", "daemonset-missing-on-nodes"],
-    along: ["node", "owner"],
+    along: ["node", "sched", "owner"],
+  },
+  {
+    causes: ["pdb-never-allows", "pdb-blocks-eviction"],
+    symptoms: ["node-cordoned-long"],
+    along: ["guard"],
   },
   {
     // What the application says is part of what was seen from outside.
@@ -109,10 +176,18 @@ const explanations: readonly Explanation[] = [
     along: ["owner", "template"],
   },
   {
-    // Only Pods that say themselves that a name does not resolve are related to it.
-    causes: ["netpol-blocks-dns"],
-    symptoms: ["container-*", "exit-*", "probe-*", "pod-init-stuck", "log-*"],
-    along: [],
+    // Only where the symptom itself tells of a name that does not resolve (correlate.ts).
+    causes: ["dns-down", "dns-degraded", "netpol-blocks-dns"],
+    symptoms: [
+      "container-*",
+      "exit-*",
+      "probe-*",
+      "pod-init-stuck",
+      "log-*",
+      "image-dns-failed",
+      "custom-resource-not-ready",
+    ],
+    along: ["ctrl", "policy", "owner", "template"],
   },
   {
     // On one object: the listener is why the Gateway is not served.
@@ -132,23 +207,55 @@ const explanations: readonly Explanation[] = [
     along: ["owner"],
   },
   {
+    // KEDA makes the autoscaler: what it lacks is why the autoscaler has no metric.
+    causes: ["keda-*"],
+    symptoms: ["hpa-*", "keda-not-ready", "keda-fallback-active", "keda-trigger-failing"],
+    along: ["template", "ref", "scale"],
+  },
+  {
+    // Who makes a Secret is why it is not there, or holds a certificate that ran out.
+    causes: ["certificate-*", "issuer-*", "tls-cert-*", "external-secret-not-ready"],
+    symptoms: [
+      "certificate-not-ready",
+      "tls-cert-*",
+      "ingress-tls-secret-missing",
+      "gateway-listener-broken",
+      "secret-*",
+      "pod-create-config-error",
+      "pod-stuck-creating",
+      "pod-init-stuck",
+      "volume-*",
+      "image-auth-denied",
+      "keda-credentials-missing",
+      ...rollUps,
+    ],
+    along: ["tls", "ref", "mount", "owner", "template", "select", "backend"],
+  },
+  {
+    causes: ["apiservice-unavailable", "crd-conversion-broken"],
+    symptoms: ["custom-resource-not-ready"],
+    along: ["api", "backend"],
+  },
+  {
     causes: ["catalogsource-unhealthy", "installplan-failed", "installplan-stuck", "csv-*"],
     symptoms: ["subscription-*"],
     along: ["ref", "owner"],
   },
 ];
 
-/** Whether a finding of rule `cause` may explain one of rule `symptom`. */
-export function mayExplain(cause: string, symptom: string): boolean {
+/** Whether a finding of rule `cause` may explain one of rule `symptom` over a path of these edges. */
+export function mayExplain(cause: string, symptom: string, path: readonly EdgeKind[] = []): boolean {
   return explanations.some(
-    ({ causes, symptoms }) =>
-      causes.some((name) => named(name, cause)) && symptoms.some((name) => named(name, symptom)),
+    ({ causes, symptoms, along }) =>
+      causes.some((name) => named(name, cause)) &&
+      symptoms.some((name) => named(name, symptom)) &&
+      path.every((edge) => along.includes(edge)),
   );
 }
 
-/** Whether the edge may lie on a path from a finding of rule `cause`. */
-export function mayPass(cause: string, edge: EdgeKind): boolean {
-  return explanations.some(({ causes, along }) => causes.some((name) => named(name, cause)) && along.includes(edge));
+/** Whether a finding of rule `cause` explains others only where they tell of a name that could not be looked up. */
+export function isAboutNames(cause: string): boolean {
+  return named("dns-*", cause) || cause === "netpol-blocks-dns";
 }
 
 /** Whether the rule only sums up what is wrong below it. */

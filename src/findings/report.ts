@@ -1,4 +1,5 @@
 import type { ClusterInfo, Scope } from "../kube/snapshot.ts";
+import type { EdgeKind } from "../kube/graph.ts";
 import type { ObjectRef } from "../kube/object-ref.ts";
 import type { Finding } from "./finding.ts";
 import type { Severity } from "./severity.ts";
@@ -30,6 +31,52 @@ export interface ChainStep extends ObjectRef {
   readonly missing?: boolean;
 }
 
+/** One step that an explanation proposes. Its command is for a person to judge: nothing here ever runs it. */
+export interface ExplanationStep {
+  readonly text: string;
+  readonly command?: string;
+  /** Whether the command may change the cluster. Told by its words (ai/commands.ts), whatever its author says. */
+  readonly changes?: boolean;
+}
+
+/** What an AI backend made of an incident's facts. Advice about findings, never a finding. */
+export interface Explanation {
+  /** One sentence; the whole answer when it had no structure. */
+  readonly summary: string;
+  readonly why?: string;
+  readonly steps: readonly ExplanationStep[];
+  readonly model?: string;
+}
+
+/** Why one member of an incident was merged. */
+export interface IncidentLink {
+  /** Ids of the finding and of the one that explains it. */
+  readonly finding: string;
+  readonly explainedBy: string;
+  /** `exact`: it names the other's object, or both name the same one. `strong`: the objects are joined. */
+  readonly strength: "exact" | "strong";
+  /** The edges from the explained object to the other one; empty when it is the same object, or named. */
+  readonly along: readonly EdgeKind[];
+}
+
+/** Something that has to do with an incident and is not a member of it. */
+export interface Contribution {
+  readonly object: ObjectRef;
+  /** In words from a fixed table: a rule's message, or `it is scaled to zero`. */
+  readonly what: string;
+  /** Id of the finding that says so, when there is one. */
+  readonly finding?: string;
+}
+
+/** A kind that was not read and may hold the cause. */
+export interface HiddenCause {
+  /** `configmaps`. */
+  readonly what: string;
+  /** Absent: cluster-wide. */
+  readonly namespace?: string;
+  readonly reason: string;
+}
+
 /** One cause and all that follows from it. */
 export interface Incident {
   /** The id of its root finding. */
@@ -50,8 +97,22 @@ export interface Incident {
   };
   /** How sure the folding is: `exact` by name, `strong` by structure, `none` for a single finding. */
   readonly confidence: "exact" | "strong" | "none";
+  /** How each member but the root hangs on another; absent for a single finding. */
+  readonly links?: readonly IncidentLink[];
+  /** What else explains members of this incident, or lets its cause happen: second-best causes; absent when none. */
+  readonly contributing?: readonly Contribution[];
+  /** Findings of other incidents that this cause explains in part: half of a workload's Pods; absent when none. */
+  readonly alsoExplains?: readonly Finding[];
+  /** Near in place and time, but without a path between them, so not merged; absent when none. */
+  readonly possiblyRelated?: readonly Contribution[];
+  /** The cause may be hidden: what could not be read on the way to it; absent when nothing. */
+  readonly hiddenBy?: readonly HiddenCause[];
   /** Milliseconds since the epoch; absent when not known. */
   readonly since?: number;
+  /** With `--explain`, when it could be had. */
+  readonly explanation?: Explanation;
+  /** Why there is no explanation although one was asked for. */
+  readonly explainError?: string;
 }
 
 /** How long one analyzer took and what it said. */
@@ -84,4 +145,6 @@ export interface Report {
   readonly stats: readonly AnalyzerStat[];
   /** How many objects were looked at, by kind. */
   readonly objects: Readonly<Record<string, number>>;
+  /** The AI backend that was asked to explain; absent when none was. */
+  readonly provider?: string;
 }

@@ -206,6 +206,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     },
     events: () => events().all,
     isComplete(kind, namespace) {
+      // A chain may name what is no kind, such as the host of an image: nothing is known of those.
+      if (!isKindName(kind)) return false;
       const ofKind = readsByKind.get(kind) ?? [];
       if (ofKind.some((read) => read.state === "absent")) return true;
       const wide = ofKind.find((read) => read.namespace === undefined);

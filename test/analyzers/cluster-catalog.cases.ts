@@ -7,7 +7,13 @@ function condition(type: string, status: string, reason: string, since = "50m", 
   return `{ type: ${type}, status: "${status}", reason: ${reason}, message: '${message}', lastTransitionTime: "${ago(since)}", observedGeneration: 1 }`;
 }
 
-const progressing = condition("Progressing", "True", "Succeeded", "50m", "Successfully unpacked and stored content from resolved source");
+const progressing = condition(
+  "Progressing",
+  "True",
+  "Succeeded",
+  "50m",
+  "Successfully unpacked and stored content from resolved source",
+);
 const serving = condition("Serving", "True", "Available", "50m", "Serving desired content from resolved source");
 
 const hub = yaml`
@@ -24,7 +30,8 @@ function having(...conditions: readonly string[]): Manifest {
   return but(hub, `status: { conditions: [${conditions.join(", ")}] }`);
 }
 
-const retry = 'source catalog content: error creating image source: initializing source docker://quay.io/operatorhubio/catalog:latest: pinging container registry quay.io: connection refused';
+const retry =
+  "source catalog content: error creating image source: initializing source docker://quay.io/operatorhubio/catalog:latest: pinging container registry quay.io: connection refused";
 const notServing = condition("Serving", "False", "Unavailable", "20m");
 const object = "ClusterCatalog/operatorhubio";
 const refused = "the CRD of the project refuses it: only dumps of other versions hold it";
@@ -45,13 +52,22 @@ export default cases(clusterCatalog, {
     },
     {
       name: "its resolved reference has no sha256 digest",
-      given: [but(hub, `status: { resolvedSource: { image: { ref: "quay.io/operatorhubio/catalog@sha256:${digest.slice(1)}" } } }`)],
-      expect: [{ rule: "clustercatalog-reference-invalid", object, because: "its resolved reference has no sha256 digest" }],
+      given: [
+        but(
+          hub,
+          `status: { resolvedSource: { image: { ref: "quay.io/operatorhubio/catalog@sha256:${digest.slice(1)}" } } }`,
+        ),
+      ],
+      expect: [
+        { rule: "clustercatalog-reference-invalid", object, because: "its resolved reference has no sha256 digest" },
+      ],
     },
     {
       name: "not served, and unpacking is tried in vain",
       given: [having(condition("Progressing", "True", "Retrying", "20m", retry), notServing)],
-      expect: [{ rule: "clustercatalog-not-serving", object, severity: "warning", because: "it retries without success" }],
+      expect: [
+        { rule: "clustercatalog-not-serving", object, severity: "warning", because: "it retries without success" },
+      ],
     },
     {
       name: "not served, and nothing says why",
@@ -60,13 +76,25 @@ export default cases(clusterCatalog, {
     },
     {
       name: "blocked since a moment ago, and nothing served",
-      given: [having(condition("Progressing", "False", "Blocked", "10s"), condition("Serving", "False", "Unavailable", "10s"))],
+      given: [
+        having(
+          condition("Progressing", "False", "Blocked", "10s"),
+          condition("Serving", "False", "Unavailable", "10s"),
+        ),
+      ],
       expect: [{ rule: "clustercatalog-not-serving", object, because: "it is blocked until somebody changes it" }],
     },
     {
       name: "blocked since a moment ago, and old content is served",
       given: [having(condition("Progressing", "False", "Blocked", "10s"), serving)],
-      expect: [{ rule: "clustercatalog-not-progressing", object, severity: "warning", because: "it is blocked until somebody changes it" }],
+      expect: [
+        {
+          rule: "clustercatalog-not-progressing",
+          object,
+          severity: "warning",
+          because: "it is blocked until somebody changes it",
+        },
+      ],
     },
     {
       name: "retries for 20 minutes, and old content is served",
@@ -90,7 +118,13 @@ export default cases(clusterCatalog, {
         but(
           having(
             condition("Progressing", "True", "Succeeded", "50m", "Catalog availability mode is set to Unavailable"),
-            condition("Serving", "False", "UserSpecifiedUnavailable", "50m", "Catalog availability mode is set to Unavailable"),
+            condition(
+              "Serving",
+              "False",
+              "UserSpecifiedUnavailable",
+              "50m",
+              "Catalog availability mode is set to Unavailable",
+            ),
           ),
           "spec: { availabilityMode: Unavailable }\nstatus: { resolvedSource: null }",
         ),
@@ -104,7 +138,10 @@ export default cases(clusterCatalog, {
       name: "a reference with several - and _ in a row",
       given: [but(hub, `spec: { source: { image: { ref: "registry.example.com:5000/my--team/my__catalog:v1" } } }`)],
     },
-    { name: "a reference with a digest", given: [but(hub, `spec: { source: { image: { ref: "quay.io/operatorhubio/catalog@sha256:${digest}" } } }`)] },
+    {
+      name: "a reference with a digest",
+      given: [but(hub, `spec: { source: { image: { ref: "quay.io/operatorhubio/catalog@sha256:${digest}" } } }`)],
+    },
     {
       name: "a source without an image",
       given: [but(hub, "spec: { source: { image: null } }")],
@@ -116,7 +153,10 @@ export default cases(clusterCatalog, {
       notLive: refused,
     },
     { name: "no status yet", given: [but(hub, "status: null")] },
-    { name: "retries for three minutes", given: [having(condition("Progressing", "True", "Retrying", "3m", retry), serving)] },
+    {
+      name: "retries for three minutes",
+      given: [having(condition("Progressing", "True", "Retrying", "3m", retry), serving)],
+    },
     {
       name: "retries once after a long time: its status changed a minute ago",
       given: [
@@ -127,12 +167,23 @@ export default cases(clusterCatalog, {
       ],
       notLive: "the server keeps its own record of who set which field",
     },
-    { name: "not served for two minutes", given: [having(progressing, condition("Serving", "False", "Unavailable", "2m"))] },
-    { name: "the status tells of an older spec", given: [but(having(condition("Progressing", "False", "Blocked", "10m"), notServing), "metadata: { generation: 2 }")] },
+    {
+      name: "not served for two minutes",
+      given: [having(progressing, condition("Serving", "False", "Unavailable", "2m"))],
+    },
+    {
+      name: "the status tells of an older spec",
+      given: [
+        but(having(condition("Progressing", "False", "Blocked", "10m"), notServing), "metadata: { generation: 2 }"),
+      ],
+    },
     {
       name: "being deleted",
       given: [
-        but(having(condition("Progressing", "False", "Blocked", "10m"), notServing), `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [olm.operatorframework.io/delete-server-cache] }`),
+        but(
+          having(condition("Progressing", "False", "Blocked", "10m"), notServing),
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [olm.operatorframework.io/delete-server-cache] }`,
+        ),
       ],
     },
   ],

@@ -6,7 +6,13 @@ function condition(type: string, status: string, reason: string, since = "50m", 
 }
 
 const progressing = condition("Progressing", "True", "Succeeded", "50m", "desired state reached");
-const installed = condition("Installed", "True", "Succeeded", "50m", "Installed bundle quay.io/example/argocd:v0.6.0 successfully");
+const installed = condition(
+  "Installed",
+  "True",
+  "Succeeded",
+  "50m",
+  "Installed bundle quay.io/example/argocd:v0.6.0 successfully",
+);
 
 const argocd = yaml`
   apiVersion: olm.operatorframework.io/v1
@@ -31,7 +37,8 @@ const account = yaml`
 
 const nothing = condition("Installed", "False", "Failed", "20m", "No bundle installed");
 const noBundles = 'no bundles found for package "argocd-operator"';
-const noAccount = 'service account "argocd-installer" not found in namespace "argocd": unable to authenticate with the Kubernetes cluster.';
+const noAccount =
+  'service account "argocd-installer" not found in namespace "argocd": unable to authenticate with the Kubernetes cluster.';
 const object = "ClusterExtension/argocd";
 const notInstalled = { rule: "clusterextension-not-installed", object } as const;
 const refused = "the CRD of the project refuses it: only dumps of other versions hold it";
@@ -57,14 +64,23 @@ export default cases(clusterExtension, {
     },
     {
       name: "no version of its package fits",
-      given: [having(condition("Progressing", "True", "Retrying", "20m", `${noBundles} matching version "9.x"`), nothing), account],
+      given: [
+        having(condition("Progressing", "True", "Retrying", "20m", `${noBundles} matching version "9.x"`), nothing),
+        account,
+      ],
       expect: [{ ...notInstalled, because: "no version of the package fits" }],
     },
     {
       name: "its catalog cannot be read",
       given: [
         having(
-          condition("Progressing", "True", "Retrying", "20m", 'error walking catalogs: error getting package "argocd-operator" from catalog "operatorhubio": error retrieving cache for catalog "operatorhubio"'),
+          condition(
+            "Progressing",
+            "True",
+            "Retrying",
+            "20m",
+            'error walking catalogs: error getting package "argocd-operator" from catalog "operatorhubio": error retrieving cache for catalog "operatorhubio"',
+          ),
           nothing,
         ),
         account,
@@ -73,18 +89,41 @@ export default cases(clusterExtension, {
     },
     {
       name: "its ServiceAccount does not exist",
-      given: [having(condition("Progressing", "True", "Retrying", "20m", noAccount), condition("Installed", "Unknown", "Failed", "20m", noAccount))],
-      expect: [{ ...notInstalled, because: "its ServiceAccount does not exist", cause: "ServiceAccount/argocd/argocd-installer" }],
+      given: [
+        having(
+          condition("Progressing", "True", "Retrying", "20m", noAccount),
+          condition("Installed", "Unknown", "Failed", "20m", noAccount),
+        ),
+      ],
+      expect: [
+        {
+          ...notInstalled,
+          because: "its ServiceAccount does not exist",
+          cause: "ServiceAccount/argocd/argocd-installer",
+        },
+      ],
     },
     {
       name: "its ServiceAccount is missing says the message, and ServiceAccounts could not be read",
-      given: [having(condition("Progressing", "True", "Retrying", "20m", noAccount), condition("Installed", "Unknown", "Failed", "20m", noAccount)), account],
+      given: [
+        having(
+          condition("Progressing", "True", "Retrying", "20m", noAccount),
+          condition("Installed", "Unknown", "Failed", "20m", noAccount),
+        ),
+        account,
+      ],
       unread: ["ServiceAccount"],
       expect: [{ ...notInstalled, because: "its ServiceAccount does not exist" }],
     },
     {
       name: "blocked since a moment ago",
-      given: [having(condition("Progressing", "False", "Blocked", "10s", "terminal error"), condition("Installed", "False", "Failed", "10s", "No bundle installed")), account],
+      given: [
+        having(
+          condition("Progressing", "False", "Blocked", "10s", "terminal error"),
+          condition("Installed", "False", "Failed", "10s", "No bundle installed"),
+        ),
+        account,
+      ],
       expect: [{ ...notInstalled, because: "it is blocked until somebody changes it" }],
     },
     {
@@ -94,7 +133,13 @@ export default cases(clusterExtension, {
     },
     {
       name: "installed, and the upgrade is blocked",
-      given: [but(argocd, `status: { conditions: [${condition("Progressing", "False", "Blocked", "10s", 'validating upgrade for CRD "argocds.argoproj.io" failed')}, ${installed}] }`), account],
+      given: [
+        but(
+          argocd,
+          `status: { conditions: [${condition("Progressing", "False", "Blocked", "10s", 'validating upgrade for CRD "argocds.argoproj.io" failed')}, ${installed}] }`,
+        ),
+        account,
+      ],
       expect: [
         {
           rule: "clusterextension-not-progressing",
@@ -118,7 +163,10 @@ export default cases(clusterExtension, {
     {
       name: "the installed version is deprecated",
       given: [
-        but(argocd, `status: { conditions: [${progressing}, ${installed}, ${condition("Deprecated", "True", "Deprecated", "50m", "argocd-operator.v0.6.0 is deprecated")}, ${condition("BundleDeprecated", "True", "Deprecated", "50m", "argocd-operator.v0.6.0 is deprecated")}] }`),
+        but(
+          argocd,
+          `status: { conditions: [${progressing}, ${installed}, ${condition("Deprecated", "True", "Deprecated", "50m", "argocd-operator.v0.6.0 is deprecated")}, ${condition("BundleDeprecated", "True", "Deprecated", "50m", "argocd-operator.v0.6.0 is deprecated")}] }`,
+        ),
         account,
       ],
       expect: [{ rule: "clusterextension-deprecated", object, severity: "info", because: "the installed version" }],
@@ -128,17 +176,39 @@ export default cases(clusterExtension, {
     { name: "installed", given: [argocd, account] },
     {
       name: "nothing of it is deprecated",
-      given: [but(argocd, `status: { conditions: [${progressing}, ${installed}, ${condition("Deprecated", "False", "Deprecated")}] }`), account],
+      given: [
+        but(
+          argocd,
+          `status: { conditions: [${progressing}, ${installed}, ${condition("Deprecated", "False", "Deprecated")}] }`,
+        ),
+        account,
+      ],
     },
-    { name: "a source without a catalog", given: [but(argocd, "spec: { source: { catalog: null } }"), account], notLive: refused },
+    {
+      name: "a source without a catalog",
+      given: [but(argocd, "spec: { source: { catalog: null } }"), account],
+      notLive: refused,
+    },
     { name: "no status yet", given: [but(argocd, "status: null"), account] },
     {
       name: "not installed for five minutes",
-      given: [having(condition("Progressing", "True", "Retrying", "5m", noBundles), condition("Installed", "False", "Failed", "5m", "No bundle installed")), account],
+      given: [
+        having(
+          condition("Progressing", "True", "Retrying", "5m", noBundles),
+          condition("Installed", "False", "Failed", "5m", "No bundle installed"),
+        ),
+        account,
+      ],
     },
     {
       name: "installed, and retries for three minutes",
-      given: [but(argocd, `status: { conditions: [${condition("Progressing", "True", "Retrying", "3m", "connection refused")}, ${installed}] }`), account],
+      given: [
+        but(
+          argocd,
+          `status: { conditions: [${condition("Progressing", "True", "Retrying", "3m", "connection refused")}, ${installed}] }`,
+        ),
+        account,
+      ],
     },
     {
       name: "installed, and retries once after a long time: its status changed a minute ago",
@@ -156,12 +226,18 @@ export default cases(clusterExtension, {
     },
     {
       name: "the status tells of an older spec",
-      given: [but(having(condition("Progressing", "False", "Blocked", "20m"), nothing), "metadata: { generation: 2 }"), account],
+      given: [
+        but(having(condition("Progressing", "False", "Blocked", "20m"), nothing), "metadata: { generation: 2 }"),
+        account,
+      ],
     },
     {
       name: "being deleted",
       given: [
-        but(having(condition("Progressing", "False", "Blocked", "20m"), nothing), `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [olm.operatorframework.io/cleanup-unpack-cache] }`),
+        but(
+          having(condition("Progressing", "False", "Blocked", "20m"), nothing),
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [olm.operatorframework.io/cleanup-unpack-cache] }`,
+        ),
       ],
     },
   ],

@@ -34,7 +34,10 @@ export default cases(gatewayClass, {
   fires: [
     {
       name: "its parameters are missing, and a Gateway uses it",
-      given: [but(refused, `spec: { parametersRef: { group: "", kind: ConfigMap, name: edge-settings, namespace: edge } }`), web],
+      given: [
+        but(refused, `spec: { parametersRef: { group: "", kind: ConfigMap, name: edge-settings, namespace: edge } }`),
+        web,
+      ],
       expect: [
         {
           rule: "gatewayclass-not-accepted",
@@ -89,21 +92,33 @@ export default cases(gatewayClass, {
         web,
       ],
     },
-    { name: "refused for a minute", given: [but(edge, `status: { conditions: [${accepted("False", "InvalidParameters", "1m")}] }`), web] },
+    {
+      name: "refused for a minute",
+      given: [but(edge, `status: { conditions: [${accepted("False", "InvalidParameters", "1m")}] }`), web],
+    },
     {
       name: "the refusal tells of an older spec",
       given: [
-        but(edge, `metadata: { generation: 2 }\nstatus: { conditions: [${accepted("False", "InvalidParameters", "10m", 1)}] }`),
+        but(
+          edge,
+          `metadata: { generation: 2 }\nstatus: { conditions: [${accepted("False", "InvalidParameters", "10m", 1)}] }`,
+        ),
         web,
       ],
     },
     { name: "not looked at, and no Gateway uses it", given: [untouched] },
-    { name: "not looked at, and made three minutes ago", given: [but(untouched, `metadata: { creationTimestamp: "${ago("3m")}" }`), web] },
+    {
+      name: "not looked at, and made three minutes ago",
+      given: [but(untouched, `metadata: { creationTimestamp: "${ago("3m")}" }`), web],
+    },
     {
       name: "the controller writes no status on classes, but serves the Gateway",
       given: [untouched, but(web, `status: { conditions: [${accepted("True", "Accepted", "50m")}] }`)],
     },
-    { name: "being deleted", given: [but(refused, `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/gateways] }`), web] },
+    {
+      name: "being deleted",
+      given: [but(refused, `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/gateways] }`), web],
+    },
     { name: "not looked at, and Gateways could not be read", given: [untouched, web], unread: ["Gateway"] },
   ],
 });

@@ -68,7 +68,11 @@ const grant = yaml`
   spec: { from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: shop }], to: [{ group: "", kind: Secret }] }
 `;
 
-const badCertificate = [accepted, condition("ResolvedRefs", "False", "InvalidCertificateRef", "10m"), condition("Programmed", "False", "Invalid", "10m")];
+const badCertificate = [
+  accepted,
+  condition("ResolvedRefs", "False", "InvalidCertificateRef", "10m"),
+  condition("Programmed", "False", "Invalid", "10m"),
+];
 const notPermitted = [accepted, condition("ResolvedRefs", "False", "RefNotPermitted", "10m")];
 const broken = { rule: "gateway-listener-broken", object: "Gateway/shop/web" } as const;
 
@@ -77,19 +81,38 @@ export default cases(gateway, {
     {
       name: "its class does not exist",
       given: [but(web, "spec: { gatewayClassName: egde }\nstatus: null"), edge],
-      expect: [{ rule: "gateway-class-missing", object: "Gateway/shop/web", severity: "critical", cause: "GatewayClass/egde" }],
+      expect: [
+        { rule: "gateway-class-missing", object: "Gateway/shop/web", severity: "critical", cause: "GatewayClass/egde" },
+      ],
     },
     {
       name: "refused: its parameters are invalid",
       given: [having(condition("Accepted", "False", "InvalidParameters", "10m")), edge],
       expect: [
-        { rule: "gateway-not-accepted", object: "Gateway/shop/web", severity: "critical", because: "its parameters are missing or invalid" },
+        {
+          rule: "gateway-not-accepted",
+          object: "Gateway/shop/web",
+          severity: "critical",
+          because: "its parameters are missing or invalid",
+        },
       ],
     },
     {
       name: "refused, and not programmed either: said once",
-      given: [having(condition("Accepted", "False", "UnsupportedAddress", "10m"), condition("Programmed", "False", "Invalid", "10m")), edge],
-      expect: [{ rule: "gateway-not-accepted", object: "Gateway/shop/web", because: "the kind of address that it asks for is not supported" }],
+      given: [
+        having(
+          condition("Accepted", "False", "UnsupportedAddress", "10m"),
+          condition("Programmed", "False", "Invalid", "10m"),
+        ),
+        edge,
+      ],
+      expect: [
+        {
+          rule: "gateway-not-accepted",
+          object: "Gateway/shop/web",
+          because: "the kind of address that it asks for is not supported",
+        },
+      ],
     },
     {
       name: "refused, and its class could not be read",
@@ -104,9 +127,17 @@ export default cases(gateway, {
     },
     {
       name: "its class is refused",
-      given: [having(waiting), but(edge, `status: { conditions: [${condition("Accepted", "False", "InvalidParameters", "10m")}] }`)],
+      given: [
+        having(waiting),
+        but(edge, `status: { conditions: [${condition("Accepted", "False", "InvalidParameters", "10m")}] }`),
+      ],
       expect: [
-        { rule: "gateway-not-accepted", object: "Gateway/shop/web", because: "its GatewayClass is not accepted", cause: "GatewayClass/edge" },
+        {
+          rule: "gateway-not-accepted",
+          object: "Gateway/shop/web",
+          because: "its GatewayClass is not accepted",
+          cause: "GatewayClass/edge",
+        },
       ],
     },
     {
@@ -122,22 +153,41 @@ export default cases(gateway, {
     {
       name: "without an address for ten minutes",
       given: [having(accepted, condition("Programmed", "False", "AddressNotAssigned", "10m")), edge],
-      expect: [{ rule: "gateway-not-programmed", object: "Gateway/shop/web", severity: "critical", because: "it has no address" }],
+      expect: [
+        {
+          rule: "gateway-not-programmed",
+          object: "Gateway/shop/web",
+          severity: "critical",
+          because: "it has no address",
+        },
+      ],
     },
     {
       name: "the data plane has no resources",
       given: [having(accepted, condition("Programmed", "False", "NoResources", "3m")), edge],
-      expect: [{ rule: "gateway-not-programmed", object: "Gateway/shop/web", because: "there are no resources to run it" }],
+      expect: [
+        { rule: "gateway-not-programmed", object: "Gateway/shop/web", because: "there are no resources to run it" },
+      ],
     },
     {
       name: "the certificate of a listener does not exist",
       given: [https("web-tsl", badCertificate), secret, edge],
-      expect: [{ ...broken, severity: "critical", because: "the Secret of its certificate does not exist", cause: "Secret/shop/web-tsl" }],
+      expect: [
+        {
+          ...broken,
+          severity: "critical",
+          because: "the Secret of its certificate does not exist",
+          cause: "Secret/shop/web-tsl",
+        },
+      ],
     },
     {
       name: "a missing certificate takes the whole Gateway down: said once",
       given: [
-        but(https("web-tsl", badCertificate), `status: { conditions: [${condition("Accepted", "False", "ListenersNotValid", "10m")}, ${condition("Programmed", "False", "Invalid", "10m")}] }`),
+        but(
+          https("web-tsl", badCertificate),
+          `status: { conditions: [${condition("Accepted", "False", "ListenersNotValid", "10m")}, ${condition("Programmed", "False", "Invalid", "10m")}] }`,
+        ),
         edge,
       ],
       expect: [{ ...broken, cause: "Secret/shop/web-tsl" }],
@@ -181,7 +231,13 @@ export default cases(gateway, {
     },
     {
       name: "two listeners want the same port and hostname",
-      given: [listener([condition("Conflicted", "True", "HostnameConflict", "10m"), condition("Accepted", "False", "HostnameConflict", "10m")]), edge],
+      given: [
+        listener([
+          condition("Conflicted", "True", "HostnameConflict", "10m"),
+          condition("Accepted", "False", "HostnameConflict", "10m"),
+        ]),
+        edge,
+      ],
       expect: [{ ...broken, because: "another listener has the same port and hostname" }],
     },
     {
@@ -210,10 +266,19 @@ export default cases(gateway, {
   silent: [
     { name: "accepted and programmed", given: [web, edge] },
     { name: "its class could not be read", given: [web, edge], unread: ["GatewayClass"] },
-    { name: "made ten seconds ago, before its class", given: [but(web, `metadata: { creationTimestamp: "${ago("10s")}" }\nstatus: null`)] },
-    { name: "not looked at, and made three minutes ago", given: [but(having(waiting), `metadata: { creationTimestamp: "${ago("3m")}" }`), edge] },
+    {
+      name: "made ten seconds ago, before its class",
+      given: [but(web, `metadata: { creationTimestamp: "${ago("10s")}" }\nstatus: null`)],
+    },
+    {
+      name: "not looked at, and made three minutes ago",
+      given: [but(having(waiting), `metadata: { creationTimestamp: "${ago("3m")}" }`), edge],
+    },
     { name: "refused for a minute", given: [having(condition("Accepted", "False", "Invalid", "1m")), edge] },
-    { name: "waits for an address for three minutes", given: [having(accepted, condition("Programmed", "False", "AddressNotAssigned", "3m")), edge] },
+    {
+      name: "waits for an address for three minutes",
+      given: [having(accepted, condition("Programmed", "False", "AddressNotAssigned", "3m")), edge],
+    },
     {
       name: "programming is Unknown for three minutes",
       given: [having(accepted, condition("Programmed", "Unknown", "Pending", "3m")), edge],
@@ -225,7 +290,10 @@ export default cases(gateway, {
     {
       name: "being deleted",
       given: [
-        but(having(condition("Accepted", "False", "Invalid", "10m")), `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/gateways] }`),
+        but(
+          having(condition("Accepted", "False", "Invalid", "10m")),
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/gateways] }`,
+        ),
         edge,
       ],
     },
@@ -243,8 +311,18 @@ export default cases(gateway, {
         edge,
       ],
     },
-    { name: "the certificate is there", given: [https("web-tls", [accepted, programmed, condition("ResolvedRefs", "True", "ResolvedRefs")]), secret, edge] },
-    { name: "the certificate is there, and the listener has no status yet", given: [https("web-tls", undefined), secret, edge] },
+    {
+      name: "the certificate is there",
+      given: [
+        https("web-tls", [accepted, programmed, condition("ResolvedRefs", "True", "ResolvedRefs")]),
+        secret,
+        edge,
+      ],
+    },
+    {
+      name: "the certificate is there, and the listener has no status yet",
+      given: [https("web-tls", undefined), secret, edge],
+    },
     {
       name: "a certificate of another namespace with a ReferenceGrant",
       given: [https("web-tls", undefined, ", namespace: certs"), elsewhere, grant, edge],
@@ -252,14 +330,20 @@ export default cases(gateway, {
     {
       name: "the certificate is being issued",
       given: [
-        but(https("web-tls", badCertificate), `metadata: { creationTimestamp: "${ago("4m")}", annotations: { cert-manager.io/cluster-issuer: acme } }`),
+        but(
+          https("web-tls", badCertificate),
+          `metadata: { creationTimestamp: "${ago("4m")}", annotations: { cert-manager.io/cluster-issuer: acme } }`,
+        ),
         edge,
       ],
     },
     {
       name: "a TLS listener passes through: its certificates are not used",
       given: [
-        but(web, "spec: { listeners: [{ name: tls, port: 443, protocol: TLS, tls: { mode: Passthrough, certificateRefs: [{ name: gone }] } }] }\nstatus: { listeners: null }"),
+        but(
+          web,
+          "spec: { listeners: [{ name: tls, port: 443, protocol: TLS, tls: { mode: Passthrough, certificateRefs: [{ name: gone }] } }] }\nstatus: { listeners: null }",
+        ),
         edge,
       ],
     },

@@ -32,7 +32,10 @@ function seenBy(...parents: readonly string[]): Manifest {
 
 /** Route `web` with these backends, and no word from a controller. */
 function to(...backends: readonly string[]): Manifest {
-  return but(web, `spec: { rules: [{ backendRefs: [${backends.join(", ")}] }] }\nstatus: null\nmetadata: { creationTimestamp: "${ago("4m")}" }`);
+  return but(
+    web,
+    `spec: { rules: [{ backendRefs: [${backends.join(", ")}] }] }\nstatus: null\nmetadata: { creationTimestamp: "${ago("4m")}" }`,
+  );
 }
 
 const edge = yaml`
@@ -123,11 +126,17 @@ export default cases(httpRoute, {
     {
       name: "its Gateway does not exist",
       given: [but(web, "spec: { parentRefs: [{ name: egde }] }\nstatus: null"), ...gateway, served("web")],
-      expect: [{ ...unattached, severity: "critical", because: "the Gateway does not exist", cause: "Gateway/shop/egde" }],
+      expect: [
+        { ...unattached, severity: "critical", because: "the Gateway does not exist", cause: "Gateway/shop/egde" },
+      ],
     },
     {
       name: "its Gateway is in another namespace than it says",
-      given: [but(web, "spec: { parentRefs: [{ name: edge, namespace: infra }] }\nstatus: null"), ...gateway, served("web")],
+      given: [
+        but(web, "spec: { parentRefs: [{ name: edge, namespace: infra }] }\nstatus: null"),
+        ...gateway,
+        served("web"),
+      ],
       expect: [{ ...unattached, cause: "Gateway/infra/edge" }],
     },
     {
@@ -137,7 +146,11 @@ export default cases(httpRoute, {
     },
     {
       name: "the hostname matches no listener",
-      given: [seenBy(parent("edge", condition("Accepted", "False", "NoMatchingListenerHostname", "10m"))), ...gateway, served("web")],
+      given: [
+        seenBy(parent("edge", condition("Accepted", "False", "NoMatchingListenerHostname", "10m"))),
+        ...gateway,
+        served("web"),
+      ],
       expect: [{ ...unattached, because: "no listener has a hostname that matches" }],
     },
     {
@@ -154,7 +167,11 @@ export default cases(httpRoute, {
     },
     {
       name: "a reason that is not known",
-      given: [seenBy(parent("edge", condition("Accepted", "False", "TooManyRoutes", "10m"))), ...gateway, served("web")],
+      given: [
+        seenBy(parent("edge", condition("Accepted", "False", "TooManyRoutes", "10m"))),
+        ...gateway,
+        served("web"),
+      ],
       expect: [{ ...unattached, because: "its controller refuses it" }],
     },
     {
@@ -226,7 +243,10 @@ export default cases(httpRoute, {
       name: "a listener without allowedRoutes, as older servers stored it",
       given: [
         but(web, "spec: { parentRefs: [{ name: edge, namespace: infra, port: 80 }] }\nstatus: { parents: [] }"),
-        but(edge, "metadata: { namespace: infra }\nspec: { listeners: [{ name: http, port: 80, protocol: HTTP, allowedRoutes: {} }] }"),
+        but(
+          edge,
+          "metadata: { namespace: infra }\nspec: { listeners: [{ name: http, port: 80, protocol: HTTP, allowedRoutes: {} }] }",
+        ),
         edgeClass,
         served("web"),
       ],
@@ -235,7 +255,9 @@ export default cases(httpRoute, {
     {
       name: "its Service does not exist",
       given: [seenBy(parent("edge", accepted, notFound)), ...gateway, served("webb")],
-      expect: [{ ...unresolved, severity: "critical", because: "the Service does not exist", cause: "Service/shop/web" }],
+      expect: [
+        { ...unresolved, severity: "critical", because: "the Service does not exist", cause: "Service/shop/web" },
+      ],
     },
     {
       name: "its Service does not exist, and nobody has written a status",
@@ -273,7 +295,10 @@ export default cases(httpRoute, {
     {
       name: "the status complains of a backend of another kind",
       given: [
-        but(seenBy(parent("edge", accepted, condition("ResolvedRefs", "False", "InvalidKind", "10m"))), "spec: { rules: [{ backendRefs: [{ group: example.com, kind: Bucket, name: images }] }] }"),
+        but(
+          seenBy(parent("edge", accepted, condition("ResolvedRefs", "False", "InvalidKind", "10m"))),
+          "spec: { rules: [{ backendRefs: [{ group: example.com, kind: Bucket, name: images }] }] }",
+        ),
         ...gateway,
       ],
       expect: [{ ...unresolved, because: "a backend is of a kind that is not supported" }],
@@ -313,12 +338,22 @@ export default cases(httpRoute, {
     },
     {
       name: "nothing takes traffic behind one of its two Services",
-      given: [to("{ name: web, port: 80 }", "{ name: canary, port: 80, weight: 1 }"), ...gateway, served("web"), unserved("canary")],
+      given: [
+        to("{ name: web, port: 80 }", "{ name: canary, port: 80, weight: 1 }"),
+        ...gateway,
+        served("web"),
+        unserved("canary"),
+      ],
       expect: [{ ...empty, severity: "warning", cause: "Service/shop/canary" }],
     },
     {
       name: "nothing takes traffic behind either of its Services",
-      given: [to("{ name: web, port: 80 }", "{ name: canary, port: 80 }"), ...gateway, unserved("web"), unserved("canary")],
+      given: [
+        to("{ name: web, port: 80 }", "{ name: canary, port: 80 }"),
+        ...gateway,
+        unserved("web"),
+        unserved("canary"),
+      ],
       expect: [
         { ...empty, severity: "critical", cause: "Service/shop/web" },
         { ...empty, severity: "critical", cause: "Service/shop/canary" },
@@ -326,7 +361,11 @@ export default cases(httpRoute, {
     },
     {
       name: "nothing takes traffic behind its Service, but a backend of another kind has a share",
-      given: [to("{ name: web, port: 80 }", "{ group: example.com, kind: Bucket, name: images }"), ...gateway, unserved("web")],
+      given: [
+        to("{ name: web, port: 80 }", "{ group: example.com, kind: Bucket, name: images }"),
+        ...gateway,
+        unserved("web"),
+      ],
       expect: [{ ...empty, severity: "warning" }],
     },
     {
@@ -400,19 +439,44 @@ export default cases(httpRoute, {
       name: "a route of a mesh: its parent is a Service",
       given: [but(web, `spec: { parentRefs: [{ group: "", kind: Service, name: web }] }\nstatus: null`), served("web")],
     },
-    { name: "its Gateway could not be read", given: [but(web, "spec: { parentRefs: [{ name: gone }] }\nstatus: null"), served("web")], unread: ["Gateway"] },
-    { name: "made three minutes ago, and not looked at yet", given: [but(seenBy(), `metadata: { creationTimestamp: "${ago("3m")}" }`), ...gateway, served("web")] },
-    { name: "refused for a minute", given: [seenBy(parent("edge", condition("Accepted", "False", "NotAllowedByListeners", "1m"))), ...gateway, served("web")] },
+    {
+      name: "its Gateway could not be read",
+      given: [but(web, "spec: { parentRefs: [{ name: gone }] }\nstatus: null"), served("web")],
+      unread: ["Gateway"],
+    },
+    {
+      name: "made three minutes ago, and not looked at yet",
+      given: [but(seenBy(), `metadata: { creationTimestamp: "${ago("3m")}" }`), ...gateway, served("web")],
+    },
+    {
+      name: "refused for a minute",
+      given: [
+        seenBy(parent("edge", condition("Accepted", "False", "NotAllowedByListeners", "1m"))),
+        ...gateway,
+        served("web"),
+      ],
+    },
     {
       name: "the status tells of an older spec",
-      given: [but(seenBy(parent("edge", notAllowed, notFound)), "metadata: { generation: 2 }"), ...gateway, served("web")],
+      given: [
+        but(seenBy(parent("edge", notAllowed, notFound)), "metadata: { generation: 2 }"),
+        ...gateway,
+        served("web"),
+      ],
     },
     {
       name: "an entry of a parent that it no longer names",
-      given: [seenBy(parent("edge", accepted, resolved), parent("former", notAllowed, resolved)), ...gateway, served("web")],
+      given: [
+        seenBy(parent("edge", accepted, resolved), parent("former", notAllowed, resolved)),
+        ...gateway,
+        served("web"),
+      ],
     },
     { name: "Services could not be read", given: [web, ...gateway], unread: ["Service"] },
-    { name: "made ten seconds ago, before its Service", given: [but(to("{ name: web, port: 80 }"), `metadata: { creationTimestamp: "${ago("10s")}" }`), ...gateway] },
+    {
+      name: "made ten seconds ago, before its Service",
+      given: [but(to("{ name: web, port: 80 }"), `metadata: { creationTimestamp: "${ago("10s")}" }`), ...gateway],
+    },
     {
       name: "a Service of another namespace with a ReferenceGrant",
       given: [to("{ name: api, namespace: data, port: 80 }"), grant, ...gateway, served("api", "data")],
@@ -424,26 +488,50 @@ export default cases(httpRoute, {
     },
     {
       name: "no ReferenceGrant, and the controller lets every reference pass",
-      given: [but(web, "spec: { rules: [{ backendRefs: [{ name: api, namespace: data, port: 80 }] }] }"), ...gateway, served("api", "data")],
+      given: [
+        but(web, "spec: { rules: [{ backendRefs: [{ name: api, namespace: data, port: 80 }] }] }"),
+        ...gateway,
+        served("api", "data"),
+      ],
     },
     {
       name: "a backend of another kind that nobody complains of",
-      given: [but(web, "spec: { rules: [{ backendRefs: [{ group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80 }] }] }"), ...gateway],
+      given: [
+        but(
+          web,
+          "spec: { rules: [{ backendRefs: [{ group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80 }] }] }",
+        ),
+        ...gateway,
+      ],
     },
     {
       name: "a rule that only redirects",
       given: [
-        but(web, "spec: { rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { scheme: https, statusCode: 301 } }] }] }"),
+        but(
+          web,
+          "spec: { rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { scheme: https, statusCode: 301 } }] }] }",
+        ),
         ...gateway,
       ],
     },
     {
       name: "an ExternalName Service without ports",
-      given: [web, ...gateway, yaml`{ apiVersion: v1, kind: Service, metadata: { name: web, namespace: shop }, spec: { type: ExternalName, externalName: web.example.com } }`],
+      given: [
+        web,
+        ...gateway,
+        yaml`{ apiVersion: v1, kind: Service, metadata: { name: web, namespace: shop }, spec: { type: ExternalName, externalName: web.example.com } }`,
+      ],
     },
     {
       name: "being deleted",
-      given: [but(seenBy(parent("edge", notAllowed)), `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/routes] }`), ...gateway, served("web")],
+      given: [
+        but(
+          seenBy(parent("edge", notAllowed)),
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/routes] }`,
+        ),
+        ...gateway,
+        served("web"),
+      ],
     },
     {
       name: "its Gateway is being deleted",

@@ -60,7 +60,7 @@ export default cases(security, {
       given: [pod("metadata: { namespace: kube-system }\nspec: { initContainers: [{ name: init, image: busybox, securityContext: { privileged: true } }] }")],
       expect: [{ rule: "security-privileged-container", object: "Pod/kube-system/web", because: "part of the system" }],
     },
-    { name: "nothing keeps it from running as root", given: [pod("spec: { securityContext: {} }")], expect: [{ rule: "security-weak-context", object, severity: "risk", because: "may run as root" }] },
+    { name: "nothing keeps it from running as root", given: [pod("spec: { securityContext: null }")], expect: [{ rule: "security-weak-context", object, severity: "risk", because: "may run as root" }] },
     {
       name: "it reaches into the node",
       given: [pod("spec: { hostNetwork: true, hostPID: true, volumes: [{ name: root, hostPath: { path: / } }], containers: [{ name: web, image: nginx, securityContext: { capabilities: { add: [SYS_ADMIN] } } }] }")],

@@ -36,11 +36,19 @@ export const lookMs: number = 5 * minuteMs;
 export const decidedMs: number = 2 * minuteMs;
 
 /** Reasons by which a controller says that it is still at work. */
-const working: ReadonlySet<string> = new Set(["Pending", "Waiting", "NotReconciled", "AddressNotAssigned", "Scheduled"]);
+const working: ReadonlySet<string> = new Set([
+  "Pending",
+  "Waiting",
+  "NotReconciled",
+  "AddressNotAssigned",
+  "Scheduled",
+]);
 
 /** Whether the condition tells of an older spec (G8). */
 export function isBehind({ metadata }: WithGeneration, { observedGeneration }: ObservedCondition): boolean {
-  return observedGeneration !== undefined && metadata?.generation !== undefined && observedGeneration < metadata.generation;
+  return (
+    observedGeneration !== undefined && metadata?.generation !== undefined && observedGeneration < metadata.generation
+  );
 }
 
 /**
@@ -66,7 +74,9 @@ export function troubleIn(
 
 /** Since when: the API server writes 1970 into the conditions of new objects, so that creation is the later one. */
 function onsetOf({ metadata }: WithGeneration, { lastTransitionTime }: Condition): number | undefined {
-  const times = [parseTime(lastTransitionTime), parseTime(metadata?.creationTimestamp)].filter((time) => time !== undefined);
+  const times = [parseTime(lastTransitionTime), parseTime(metadata?.creationTimestamp)].filter(
+    (time) => time !== undefined,
+  );
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
@@ -87,7 +97,9 @@ export function conditionFields(object: ObjectRef, path: string, condition: Cond
   const { type, status, reason, message } = condition;
   const at = `${path}[${type ?? ""}]`;
   return [
-    reason === undefined || reason === "" ? field(object, `${at}.status`, status) : field(object, `${at}.reason`, reason),
+    reason === undefined || reason === ""
+      ? field(object, `${at}.status`, status)
+      : field(object, `${at}.reason`, reason),
     ...(message === undefined || message === "" ? [] : [field(object, `${at}.message`, message)]),
   ];
 }
@@ -161,15 +173,17 @@ export interface CrossReference {
  */
 export function isReferenceGranted(snapshot: Snapshot, { from, to }: CrossReference): boolean | undefined {
   if (from.namespace === to.namespace) return true;
-  const isGranted = snapshot.inNamespace("ReferenceGrant", to.namespace).some(
-    ({ spec }) =>
-      (spec?.from ?? []).some(
-        ({ group, kind, namespace }) => group === gatewayGroup && kind === from.kind && namespace === from.namespace,
-      ) &&
-      (spec?.to ?? []).some(
-        ({ group = "", kind, name = "" }) => group === "" && kind === to.kind && (name === "" || name === to.name),
-      ),
-  );
+  const isGranted = snapshot
+    .inNamespace("ReferenceGrant", to.namespace)
+    .some(
+      ({ spec }) =>
+        (spec?.from ?? []).some(
+          ({ group, kind, namespace }) => group === gatewayGroup && kind === from.kind && namespace === from.namespace,
+        ) &&
+        (spec?.to ?? []).some(
+          ({ group = "", kind, name = "" }) => group === "" && kind === to.kind && (name === "" || name === to.name),
+        ),
+    );
   if (isGranted) return true;
   return snapshot.isServed("ReferenceGrant") && snapshot.isComplete("ReferenceGrant", to.namespace) ? false : undefined;
 }

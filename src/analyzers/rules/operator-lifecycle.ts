@@ -28,16 +28,26 @@ export function condition(
 }
 
 /** Reason and message of a condition as evidence. */
-export function conditionEvidence(object: ObjectRef, { type = "", status, reason, message }: Condition): readonly Evidence[] {
+export function conditionEvidence(
+  object: ObjectRef,
+  { type = "", status, reason, message }: Condition,
+): readonly Evidence[] {
   const at = `status.conditions[${type}]`;
   return [
-    reason === undefined || reason === "" ? field(object, `${at}.status`, status) : field(object, `${at}.reason`, reason),
+    reason === undefined || reason === ""
+      ? field(object, `${at}.status`, status)
+      : field(object, `${at}.reason`, reason),
     ...(message === undefined || message === "" ? [] : [field(object, `${at}.message`, message)]),
   ];
 }
 
 /** Whether since `time`, else since the object's creation, at least `span` has passed; a time not known counts as long ago. */
-export function lasted(snapshot: Snapshot, object: Parameters<typeof ageOfObject>[1], span: number, time?: string): boolean {
+export function lasted(
+  snapshot: Snapshot,
+  object: Parameters<typeof ageOfObject>[1],
+  span: number,
+  time?: string,
+): boolean {
   const age = ageOf(snapshot, time) ?? ageOfObject(snapshot, object);
   return age === undefined || age >= span;
 }
@@ -78,8 +88,13 @@ export function standstillOf(snapshot: Snapshot, object: Progressed): Standstill
 }
 
 /** Whether the condition tells of an older spec (G8). */
-export function isBehind({ metadata }: Progressed, { observedGeneration }: { readonly observedGeneration?: number }): boolean {
-  return observedGeneration !== undefined && metadata?.generation !== undefined && observedGeneration < metadata.generation;
+export function isBehind(
+  { metadata }: Progressed,
+  { observedGeneration }: { readonly observedGeneration?: number },
+): boolean {
+  return (
+    observedGeneration !== undefined && metadata?.generation !== undefined && observedGeneration < metadata.generation
+  );
 }
 
 // ---- v0 ---------------------------------------------------------------------------------------------------------------

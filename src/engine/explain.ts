@@ -1,0 +1,53 @@
+/** What explaining needs of an analysis beside its report: the names to mask. */
+import { credentialsOnly, type Masking } from "../anonymize/plain.ts";
+import { dictionaryOf } from "../anonymize/snapshot.ts";
+import type { ClusterSource } from "../cluster/source.ts";
+import type { Report } from "../findings/report.ts";
+import type { ObjectRef } from "../kube/object-ref.ts";
+import type { SnapshotInput } from "../kube/snapshot.ts";
+
+/** A source that remembers what was read from it last. */
+export interface RememberingSource {
+  readonly source: ClusterSource;
+  readonly lastRead: () => SnapshotInput | undefined;
+}
+
+/** `source`, remembering. */
+export function remembering(source: ClusterSource): RememberingSource {
+  let last: SnapshotInput | undefined;
+  return {
+    source: {
+      ...source,
+      read: async (request) => {
+        const input = await source.read(request);
+        last = input;
+        return input;
+      },
+    },
+    lastRead: () => last,
+  };
+}
+
+/**
+ * How text about `report` is masked: every name of what was read, and every name that a finding holds, also of objects
+ * that do not exist or whose kind was not read.
+ */
+export function maskingFor(report: Report, input: SnapshotInput | undefined, anonymized: boolean): Masking {
+  if (!anonymized || input === undefined) return credentialsOnly;
+  const dictionary = dictionaryOf(input);
+  const learn = ({ kind, namespace, name }: ObjectRef): void => {
+    if (namespace !== undefined) dictionary.learn(namespace, "ns");
+    dictionary.learn(name, kind === "Namespace" ? "ns" : kind.toLowerCase());
+  };
+  for (const { chain, affected, members } of report.incidents) {
+    for (const step of [...chain, ...affected.workloads, ...affected.services]) learn(step);
+    for (const host of affected.hosts) dictionary.learn(host, "host");
+    for (const { objects, owner, cause, related, evidence } of members) {
+      const named = [...objects, ...related, ...evidence.map(({ object }) => object)];
+      for (const ref of [...named, ...(owner === undefined ? [] : [owner]), ...(cause === undefined ? [] : [cause])]) {
+        learn(ref);
+      }
+    }
+  }
+  return dictionary;
+}

@@ -1,0 +1,221 @@
+import { certificate } from "../../src/analyzers/certificate.ts";
+import { ago, but, cases, takenAt, yaml } from "./cases.ts";
+
+/** A time after the snapshot. */
+const ahead = (days: number) => new Date(takenAt + days * 86_400_000).toISOString().replace(".000Z", "Z");
+
+const issuer = yaml`
+  apiVersion: cert-manager.io/v1
+  kind: Issuer
+  metadata: { name: ca, namespace: shop }
+  spec: { ca: { secretName: ca-key } }
+  status: { conditions: [{ type: Ready, status: "True", reason: KeyPairVerified }] }
+`;
+const caKey = yaml`{ apiVersion: v1, kind: Secret, metadata: { name: ca-key, namespace: shop } }`;
+const secret = yaml`{ apiVersion: v1, kind: Secret, metadata: { name: web-tls, namespace: shop } }`;
+const web = (status: string, more = "{}") =>
+  but(
+    yaml`
+      apiVersion: cert-manager.io/v1
+      kind: Certificate
+      metadata: { name: web, namespace: shop }
+      spec: { secretName: web-tls, dnsNames: [shop.example.com], issuerRef: { name: ca } }
+      status: ${status}
+    `,
+    more,
+  );
+const ready = `conditions: [{ type: Ready, status: "True", reason: Ready, lastTransitionTime: "${ago("30d")}" }]`;
+const dated = (from: string, to: string, renewal?: string) =>
+  `{ ${ready}, notBefore: "${from}", notAfter: "${to}"${renewal === undefined ? "" : `, renewalTime: "${renewal}"`} }`;
+const never = (since: string, issuing = "") =>
+  `{ conditions: [{ type: Ready, status: "False", reason: DoesNotExist, message: Issuing certificate as Secret does not exist, lastTransitionTime: "${since}" }${issuing}] }`;
+const failed = `, { type: Issuing, status: "False", reason: Failed, message: "The certificate request has failed to complete and will be retried: Failed to wait for order resource \\"web-1\\" to become ready: order is in \\"invalid\\" state", lastTransitionTime: "${ago("20m")}" }`;
+const broken = but(
+  issuer,
+  `{ status: { conditions: [{ type: Ready, status: "False", reason: ErrGetKeyPair, message: 'Error getting keypair for CA issuer: secrets "ca-key" not found', lastTransitionTime: "${ago("2h")}" }] } }`,
+);
+const ingress = yaml`
+  apiVersion: networking.k8s.io/v1
+  kind: Ingress
+  metadata: { name: web, namespace: shop }
+  spec: { tls: [{ hosts: [shop.example.com], secretName: web-tls }], defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`;
+
+export default cases(certificate, {
+  fires: [
+    {
+      name: "expired",
+      given: [issuer, secret, ingress, web(dated(ago("91d"), ago("1d"), ago("31d")))],
+      expect: [{ rule: "tls-cert-expired", object: "Certificate/shop/web", severity: "critical" }],
+    },
+    {
+      name: "two days left, and no renewal planned",
+      given: [issuer, secret, web(dated(ago("88d"), ahead(2)))],
+      expect: [
+        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "critical", because: "no renewal is planned" },
+      ],
+    },
+    {
+      name: "ten days left, and no renewal planned",
+      given: [issuer, secret, web(dated(ago("80d"), ahead(10)))],
+      expect: [{ rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "warning" }],
+    },
+    {
+      name: "its renewal was due two days ago: late, with four weeks left",
+      given: [issuer, secret, web(dated(ago("62d"), ahead(28), ago("2d")))],
+      expect: [
+        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "warning", because: "its renewal is late" },
+      ],
+    },
+    {
+      name: "its renewal is late because its issuer cannot sign",
+      given: [broken, secret, web(dated(ago("62d"), ahead(28), ago("2d")))],
+      expect: [
+        { rule: "issuer-not-ready", object: "Issuer/shop/ca", severity: "warning", cause: "Secret/shop/ca-key" },
+        { rule: "tls-cert-expiring", object: "Certificate/shop/web", cause: "Issuer/shop/ca" },
+      ],
+    },
+    {
+      name: "few days left, but the renewal is planned",
+      given: [issuer, secret, web(dated(ago("80d"), ahead(10), ahead(5)))],
+      expect: [
+        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "info", because: "its renewal is planned" },
+      ],
+    },
+    {
+      name: "never issued",
+      given: [issuer, web(never(ago("20m")))],
+      expect: [
+        { rule: "certificate-not-ready", object: "Certificate/shop/web", severity: "critical", because: "it was never issued" },
+      ],
+    },
+    {
+      name: "never issued: the order failed",
+      given: [issuer, web(never(ago("20m"), failed))],
+      expect: [
+        {
+          rule: "certificate-not-ready",
+          object: "Certificate/shop/web",
+          severity: "critical",
+          because: "the issuer refused it or could not prove the names",
+        },
+      ],
+    },
+    {
+      name: "being issued for longer than half an hour",
+      given: [issuer, web(never(ago("40m"), `, { type: Issuing, status: "True", reason: DoesNotExist }`))],
+      expect: [{ rule: "certificate-not-ready", object: "Certificate/shop/web" }],
+    },
+    {
+      name: "what was issued before still works",
+      given: [
+        issuer,
+        secret,
+        web(
+          `{ conditions: [{ type: Ready, status: "False", reason: SecretMismatch, lastTransitionTime: "${ago("1h")}" }], notBefore: "${ago("10d")}", notAfter: "${ahead(80)}", renewalTime: "${ahead(50)}" }`,
+        ),
+      ],
+      expect: [
+        {
+          rule: "certificate-not-ready",
+          object: "Certificate/shop/web",
+          severity: "warning",
+          because: "its Secret does not match what is asked for",
+        },
+      ],
+    },
+    {
+      name: "the Secret was deleted",
+      given: [
+        issuer,
+        web(
+          `{ conditions: [{ type: Ready, status: "False", reason: DoesNotExist, lastTransitionTime: "${ago("1h")}" }], notBefore: "${ago("10d")}", notAfter: "${ahead(80)}" }`,
+        ),
+      ],
+      expect: [{ rule: "certificate-not-ready", object: "Certificate/shop/web", severity: "critical" }],
+    },
+    {
+      name: "not ready for a reason that is not known",
+      given: [issuer, web(`{ conditions: [{ type: Ready, status: "False", reason: Brandnew, lastTransitionTime: "${ago("1h")}" }] }`)],
+      expect: [{ rule: "certificate-not-ready", object: "Certificate/shop/web" }],
+    },
+    {
+      name: "an issuer that does not exist, for a certificate that was never issued",
+      given: [web(never(ago("20m")))],
+      expect: [{ rule: "issuer-missing", object: "Certificate/shop/web", severity: "critical", cause: "Issuer/shop/ca" }],
+    },
+    {
+      name: "a ClusterIssuer that does not exist beside an Issuer of that name, for a certificate that works",
+      given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)), "{ spec: { issuerRef: { kind: ClusterIssuer } } }")],
+      expect: [{ rule: "issuer-missing", object: "Certificate/shop/web", severity: "warning", cause: "ClusterIssuer/ca" }],
+    },
+    {
+      name: "an issuer without its CA, and a certificate that waits for it",
+      given: [broken, web(never(ago("20m")))],
+      expect: [
+        { rule: "certificate-not-ready", object: "Certificate/shop/web", cause: "Issuer/shop/ca" },
+        {
+          rule: "issuer-not-ready",
+          object: "Issuer/shop/ca",
+          severity: "critical",
+          because: "the key pair of its CA cannot be read",
+          cause: "Secret/shop/ca-key",
+        },
+      ],
+    },
+    {
+      name: "a ClusterIssuer whose ACME account cannot be registered",
+      given: [
+        yaml`
+          apiVersion: cert-manager.io/v1
+          kind: ClusterIssuer
+          metadata: { name: letsencrypt }
+          spec: { acme: { server: "https://acme.example.com/directory", privateKeySecretRef: { name: account } } }
+          status: { conditions: [{ type: Ready, status: "False", reason: ErrRegisterACMEAccount, lastTransitionTime: "${ago("1h")}" }] }
+        `,
+      ],
+      expect: [
+        {
+          rule: "issuer-not-ready",
+          object: "ClusterIssuer/letsencrypt",
+          severity: "warning",
+          because: "its ACME account cannot be registered",
+        },
+      ],
+    },
+  ],
+  silent: [
+    { name: "issued, and renewed in time", given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)))] },
+    { name: "its renewal is due since half an hour", given: [issuer, secret, web(dated(ago("60d"), ahead(30), ago("30m")))] },
+    {
+      name: "a certificate of a day, renewed every 16 hours",
+      given: [issuer, secret, web(dated(ago("10h"), ahead(14 / 24), ahead(6 / 24)))],
+    },
+    { name: "asked for five minutes ago", given: [issuer, web(never(ago("5m")))] },
+    {
+      name: "being issued for 20 minutes",
+      given: [issuer, web(never(ago("20m"), `, { type: Issuing, status: "True", reason: DoesNotExist }`))],
+    },
+    { name: "nothing is known of it yet", given: [issuer, web("{}", "{ status: null }")] },
+    {
+      name: "its condition tells of an older spec",
+      given: [
+        issuer,
+        web(
+          `{ conditions: [{ type: Ready, status: "False", reason: DoesNotExist, observedGeneration: 1, lastTransitionTime: "${ago("1h")}" }] }`,
+          "{ metadata: { generation: 2 } }",
+        ),
+      ],
+    },
+    { name: "an issuer of another project", given: [web("{}", "{ spec: { issuerRef: { kind: AWSPCAClusterIssuer, group: awspca.cert-manager.io } }, status: null }")] },
+    { name: "issuers could not be read", given: [web("{}", "{ status: null }")], unread: ["Issuer"] },
+    {
+      name: "an issuer that is a few minutes old",
+      given: [but(issuer, `{ status: { conditions: [{ type: Ready, status: "False", reason: ErrGetKeyPair, lastTransitionTime: "${ago("5m")}" }] } }`)],
+    },
+    {
+      name: "being deleted",
+      given: [issuer, web(never(ago("20m")), `{ metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [a.b/c] } }`)],
+    },
+  ],
+});
