@@ -14,7 +14,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["kube"],
   cluster: ["kube"],
   ai: ["kube", "findings", "anonymize", "cache"],
-  engine: ["kube", "findings", "analyzers", "ai", "cluster"],
+  engine: ["kube", "findings", "analyzers", "anonymize", "ai", "cluster"],
   cli: ["kube", "findings", "analyzers", "anonymize", "report", "cache", "config", "cluster", "ai", "engine", "server"],
 };
 

@@ -60,7 +60,7 @@ async function crowd(): Promise<void> {
   const lab = await startControlPlane({ name: "crowd", controllers: false });
   try {
     await seedCrowd(lab, {});
-    const all = kindsFor(analyzers);
+    const all = kindsFor(analyzers.filter(({ core }) => core));
     const floorOf = floor(lab);
     const analyze = (filters: readonly string[]): readonly string[] => [
       ...k8sgpt,

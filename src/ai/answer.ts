@@ -100,12 +100,3 @@ export function unmaskedExplanation(explanation: Explanation, unmask: (text: str
     })),
   };
 }
-
-/** An explanation as plain text, for fields that hold one string. */
-export function explanationText({ summary, why, steps }: Explanation): string {
-  const lines = steps.map(({ text, command, changes }, index) => {
-    const mark = changes === true ? " (changes the cluster)" : "";
-    return `${index + 1}. ${text}${command === undefined ? "" : `\n   $ ${command}${mark}`}`;
-  });
-  return [summary, ...(why === undefined ? [] : [why]), ...lines].join("\n");
-}

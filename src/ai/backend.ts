@@ -51,6 +51,11 @@ export interface CompletionPart {
 export interface IAI {
   getName(): string;
   /**
+   * What the user should know of this set-up: settings that the vendor has no equivalent for, sampling parameters that the
+   * model refused and that are left out since. Grows while the backend is used.
+   */
+  readonly warnings?: readonly string[];
+  /**
    * Yields the answer as it arrives.
    *
    * @throws BackendFailure when the vendor refuses, limits or does not answer.

@@ -43,7 +43,8 @@ export const apiService: Analyzer = defineAnalyzer({
     for (const object of snapshot.list("APIService")) {
       if (object.spec?.service === undefined || isGoingAway(snapshot, object)) continue;
       const available = conditionOf(object, "Available");
-      if (available?.status !== "False" || !hasSettled(snapshot, object, graceMs.pod, available.lastTransitionTime)) continue;
+      if (available?.status !== "False" || !hasSettled(snapshot, object, graceMs.pod, available.lastTransitionTime))
+        continue;
       yield unavailable(snapshot, object);
     }
   },
@@ -58,7 +59,11 @@ function unavailable(snapshot: Snapshot, object: ApiService): Observation<"apise
   const users = usersOf(snapshot, object);
   const deleted = snapshot.list("Namespace").filter(({ metadata, status }) => {
     const failure = status?.conditions?.find(({ type }) => type === "NamespaceDeletionDiscoveryFailure");
-    return metadata?.deletionTimestamp !== undefined && failure?.status === "True" && failure.message?.includes(groupVersion(object)) === true;
+    return (
+      metadata?.deletionTimestamp !== undefined &&
+      failure?.status === "True" &&
+      failure.message?.includes(groupVersion(object)) === true
+    );
   });
   const because = trouble?.because ?? apiServiceFailureInWords(available?.reason, available?.message);
   const since = parseTime(available?.lastTransitionTime);

@@ -18,7 +18,8 @@ const issuingMs = 30 * minuteMs;
 
 const source = "concepts/services-networking/ingress/#tls";
 const describe = "kubectl -n {namespace} describe certificates.cert-manager.io {name}";
-const requests = "kubectl -n {namespace} get certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io";
+const requests =
+  "kubectl -n {namespace} get certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io";
 
 export const certificate: Analyzer = defineAnalyzer({
   name: "Certificate",
@@ -57,7 +58,11 @@ export const certificate: Analyzer = defineAnalyzer({
       fix: "Follow the chain: the Certificate's conditions, its newest CertificateRequest, the Order and its Challenges",
       source,
       commands: [describe, requests],
-      silent: ["less than 10 minutes, or 30 while it is being issued", "it has expired (a rule of its own)", "the status tells of an older spec"],
+      silent: [
+        "less than 10 minutes, or 30 while it is being issued",
+        "it has expired (a rule of its own)",
+        "the status tells of an older spec",
+      ],
     },
     "issuer-missing": {
       severity: ["critical", "warning"],
@@ -66,7 +71,11 @@ export const certificate: Analyzer = defineAnalyzer({
       why: "Nobody issues or renews the certificate",
       fix: "Create the issuer, or correct the Certificate's issuerRef; an Issuer must be in the same namespace",
       source,
-      commands: ["kubectl -n {namespace} get issuers.cert-manager.io", "kubectl get clusterissuers.cert-manager.io", describe],
+      commands: [
+        "kubectl -n {namespace} get issuers.cert-manager.io",
+        "kubectl get clusterissuers.cert-manager.io",
+        describe,
+      ],
       silent: ["issuers of other groups", "younger than 10 minutes", "issuers could not all be read"],
     },
     "issuer-not-ready": {
@@ -119,7 +128,8 @@ function isServing(snapshot: Snapshot, { status }: Certificate): boolean {
 function issuerMissing(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Observation<Rule> | undefined {
   const issuer = issuerOf(object);
   if (issuer === undefined || !hasSettled(snapshot, object, graceMs)) return undefined;
-  if (snapshot.find(issuer.ref) !== undefined || !snapshot.isComplete(issuer.kind, issuer.ref.namespace)) return undefined;
+  if (snapshot.find(issuer.ref) !== undefined || !snapshot.isComplete(issuer.kind, issuer.ref.namespace))
+    return undefined;
   return {
     rule: "issuer-missing",
     object: ref,
@@ -145,7 +155,12 @@ function byDates(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Obser
     return {
       ...found,
       rule: "tls-cert-expired",
-      evidence: [...dates, fact(ref, "expired since", formatDuration(-left)), ...failureOf(object, ref), ...secretOf(object, ref)],
+      evidence: [
+        ...dates,
+        fact(ref, "expired since", formatDuration(-left)),
+        ...failureOf(object, ref),
+        ...secretOf(object, ref),
+      ],
       since: notAfter,
     };
   }
@@ -183,8 +198,12 @@ function failureOf(object: Certificate, ref: ObjectRef): readonly Evidence[] {
   const issuing = conditionOf(object, "Issuing");
   const { failedIssuanceAttempts, lastFailureTime } = object.status ?? {};
   return [
-    ...(issuing?.message === undefined || issuing.message === "" ? [] : [field(ref, "status.conditions[Issuing].message", issuing.message)]),
-    ...(failedIssuanceAttempts === undefined ? [] : [field(ref, "status.failedIssuanceAttempts", failedIssuanceAttempts)]),
+    ...(issuing?.message === undefined || issuing.message === ""
+      ? []
+      : [field(ref, "status.conditions[Issuing].message", issuing.message)]),
+    ...(failedIssuanceAttempts === undefined
+      ? []
+      : [field(ref, "status.failedIssuanceAttempts", failedIssuanceAttempts)]),
     ...(lastFailureTime === undefined ? [] : [field(ref, "status.lastFailureTime", lastFailureTime)]),
   ];
 }
@@ -209,7 +228,10 @@ function* notReady(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Ite
   const grace = issuing?.status === "True" ? issuingMs : graceMs;
   if (!hasSettled(snapshot, object, grace, ready.lastTransitionTime)) return;
   const { namespace, name: secret } = namedRef("Secret", object.metadata?.namespace, object.spec?.secretName ?? "");
-  const isGone = secret !== "" && snapshot.get("Secret", namespace, secret) === undefined && snapshot.isComplete("Secret", namespace);
+  const isGone =
+    secret !== "" &&
+    snapshot.get("Secret", namespace, secret) === undefined &&
+    snapshot.isComplete("Secret", namespace);
   const failed = issuing?.status === "False" ? certificateReasonInWords(issuing.reason) : undefined;
   const because = failed ?? certificateReasonInWords(ready.reason);
   const since = parseTime(ready.lastTransitionTime);

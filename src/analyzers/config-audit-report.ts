@@ -27,14 +27,19 @@ export const configAuditReport: Analyzer = defineAnalyzer({
       fix: "Change the object as the checks say, or accept them where it needs those rights",
       source: "concepts/security/security-checklist/",
       commands: ["kubectl -n {namespace} get configauditreports.aquasecurity.github.io {name} -o yaml"],
-      silent: ["checks that passed", "ratings below medium", "the report is about a ReplicaSet that runs no Pods any more"],
+      silent: [
+        "checks that passed",
+        "ratings below medium",
+        "the report is about a ReplicaSet that runs no Pods any more",
+      ],
     },
   },
   *check(snapshot) {
     for (const report of snapshot.list("ConfigAuditReport")) {
       if (isGoingAway(snapshot, report)) continue;
       const owner = controllerOf(report);
-      if (owner?.kind === "ReplicaSet" && snapshot.get("ReplicaSet", owner.namespace, owner.name)?.spec?.replicas === 0) continue;
+      if (owner?.kind === "ReplicaSet" && snapshot.get("ReplicaSet", owner.namespace, owner.name)?.spec?.replicas === 0)
+        continue;
       const failed = (report.report?.checks ?? []).flatMap(({ success, severity = "", checkID = "", title = "" }) => {
         const place = ratings.findIndex((rating) => rating === severity.toUpperCase());
         return success === false && place >= 0 ? [{ place, checkID, title }] : [];
@@ -51,11 +56,21 @@ export const configAuditReport: Analyzer = defineAnalyzer({
         because: inWords[worst],
         evidence: [
           ...(kind !== undefined && name !== undefined ? [fact(ref, "object", `${kind} ${name}`)] : []),
-          ...failed.slice(0, 5).map(({ checkID, title, place }) => fact(ref, checkID, `${title} (${(ratings[place] ?? "").toLowerCase()})`)),
+          ...failed
+            .slice(0, 5)
+            .map(({ checkID, title, place }) =>
+              fact(ref, checkID, `${title} (${(ratings[place] ?? "").toLowerCase()})`),
+            ),
           ...(failed.length > 5 ? [fact(ref, "checks that failed", failed.length)] : []),
           ...(labels["trivy-operator.resource.namespace"] === undefined
             ? []
-            : [field(ref, "metadata.labels[trivy-operator.resource.namespace]", labels["trivy-operator.resource.namespace"])]),
+            : [
+                field(
+                  ref,
+                  "metadata.labels[trivy-operator.resource.namespace]",
+                  labels["trivy-operator.resource.namespace"],
+                ),
+              ]),
         ].slice(0, 8),
       };
     }

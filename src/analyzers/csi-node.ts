@@ -27,7 +27,10 @@ export const csiNode: Analyzer = defineAnalyzer({
       why: "The Pod stays in ContainerCreating for ever",
       fix: "Look at the driver's Pod on that node; if it has none, let its DaemonSet tolerate the taints and fit the labels of the node",
       source: "concepts/storage/volumes/#csi",
-      commands: ["kubectl get csinode {node} -o yaml", "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"],
+      commands: [
+        "kubectl get csinode {node} -o yaml",
+        "kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
+      ],
       silent: [
         "the Pod was placed less than 5 minutes ago, or has started",
         "the node is younger than 5 minutes, or not ready",
@@ -71,7 +74,8 @@ function* waitingVolumes(snapshot: Snapshot): Iterable<WaitingVolume> {
 /** Whether a container runs or ran: then its volumes were mounted. */
 function hasBegun({ status }: Pod): boolean {
   return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
-    ({ state, lastState }) => state?.running !== undefined || state?.terminated !== undefined || lastState?.terminated !== undefined,
+    ({ state, lastState }) =>
+      state?.running !== undefined || state?.terminated !== undefined || lastState?.terminated !== undefined,
   );
 }
 
@@ -99,7 +103,10 @@ const nodesByDriver = oncePerSnapshot((snapshot) => {
   return byDriver;
 });
 
-function notOnNode(snapshot: Snapshot, volumes: readonly WaitingVolume[]): Observation<"csi-driver-not-on-node"> | undefined {
+function notOnNode(
+  snapshot: Snapshot,
+  volumes: readonly WaitingVolume[],
+): Observation<"csi-driver-not-on-node"> | undefined {
   const [first] = volumes;
   if (first === undefined || !snapshot.isComplete("CSINode")) return undefined;
   const { node, driver } = first;
@@ -117,7 +124,8 @@ function notOnNode(snapshot: Snapshot, volumes: readonly WaitingVolume[]): Obser
   const ref = namedRef("Node", undefined, node);
   const csi = namedRef("CSINode", undefined, node);
   const driverRef = namedRef("CSIDriver", undefined, driver);
-  const isUninstalled = nodes.length === 0 && snapshot.isComplete("CSIDriver") && snapshot.find(driverRef) === undefined;
+  const isUninstalled =
+    nodes.length === 0 && snapshot.isComplete("CSIDriver") && snapshot.find(driverRef) === undefined;
   const pods = [...new Set(volumes.map(({ pod }) => pod))];
   const registered = snapshot.get("CSINode", undefined, node)?.spec?.drivers?.map(({ name = "" }) => name) ?? [];
   const evidence: readonly Evidence[] = [

@@ -178,21 +178,35 @@ function* conversion(snapshot: Snapshot, object: Definition): Said {
     evidence: [
       ...found.evidence,
       field(ref, "spec.conversion.webhook.clientConfig.service.name", `${service.namespace}/${service.name}`),
-      fact(ref, "versions", (object.spec?.versions ?? []).slice(0, 12).map(({ name = "" }) => name).join(", ")),
+      fact(
+        ref,
+        "versions",
+        (object.spec?.versions ?? [])
+          .slice(0, 12)
+          .map(({ name = "" }) => name)
+          .join(", "),
+      ),
     ],
     related: [...found.related],
-    params: { ...paramsOf(object), service: service.name, ...(service.namespace !== undefined && { service_namespace: service.namespace }) },
+    params: {
+      ...paramsOf(object),
+      service: service.name,
+      ...(service.namespace !== undefined && { service_namespace: service.namespace }),
+    },
   };
 }
 
 /** Whether there is more than one version that somebody may ask for or that may be stored. */
 function isEverConverted({ spec, status }: Definition): boolean {
-  const served = (spec?.versions ?? []).filter(({ served: isServed, storage }) => isServed === true || storage === true);
+  const served = (spec?.versions ?? []).filter(
+    ({ served: isServed, storage }) => isServed === true || storage === true,
+  );
   return new Set([...served.map(({ name }) => name), ...(status?.storedVersions ?? [])]).size > 1;
 }
 
 /** Annotations of those who fill in CA bundles. */
-const injectors = /^(?:cert-manager\.io\/inject-|certmanager\.k8s\.io\/inject-|service\.beta\.openshift\.io\/inject-cabundle)/;
+const injectors =
+  /^(?:cert-manager\.io\/inject-|certmanager\.k8s\.io\/inject-|service\.beta\.openshift\.io\/inject-cabundle)/;
 
 function bundleTrouble(
   snapshot: Snapshot,
@@ -209,7 +223,11 @@ function bundleTrouble(
   }
   const certificates = parseBundle(caBundle);
   if (certificates === undefined) {
-    return { because: "its CA bundle cannot be parsed", evidence: [fact(ref, `${path} has certificates`, false)], related: [] };
+    return {
+      because: "its CA bundle cannot be parsed",
+      evidence: [fact(ref, `${path} has certificates`, false)],
+      related: [],
+    };
   }
   const latest = Math.max(...certificates.map(({ notAfter }) => notAfter));
   if (latest > snapshot.takenAt) return undefined;
@@ -225,7 +243,9 @@ function* oldVersion(object: Definition): Said {
   const versions = new Map((object.spec?.versions ?? []).map((version) => [version.name, version]));
   const old = (object.status?.storedVersions ?? []).filter((name) => {
     const version = versions.get(name);
-    return version !== undefined && version.storage !== true && (version.served === false || version.deprecated === true);
+    return (
+      version !== undefined && version.storage !== true && (version.served === false || version.deprecated === true)
+    );
   });
   if (old.length === 0) return;
   yield {
@@ -235,7 +255,9 @@ function* oldVersion(object: Definition): Said {
       field(ref, "status.storedVersions", object.status?.storedVersions),
       ...old.slice(0, 4).map((name) => {
         const isServed = versions.get(name)?.served !== false;
-        return isServed ? field(ref, `spec.versions[${name}].deprecated`, true) : field(ref, `spec.versions[${name}].served`, false);
+        return isServed
+          ? field(ref, `spec.versions[${name}].deprecated`, true)
+          : field(ref, `spec.versions[${name}].served`, false);
       }),
     ],
     params: paramsOf(object),

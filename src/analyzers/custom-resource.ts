@@ -116,7 +116,8 @@ interface Told {
 
 function toldBy(condition: CustomCondition, generation: number | undefined): Told | undefined {
   const { type, status, reason, message, severity, lastTransitionTime, observedGeneration } = condition;
-  if (typeof type !== "string" || typeof status !== "string" || isOlder(observedGeneration, generation)) return undefined;
+  if (typeof type !== "string" || typeof status !== "string" || isOlder(observedGeneration, generation))
+    return undefined;
   // Knative and Cluster API mark conditions that are only informational.
   if (severity === "Info") return undefined;
   const since = parseTime(textOf(lastTransitionTime));
@@ -185,9 +186,7 @@ function conditionEvidence(ref: ObjectRef, { type, status, reason, message }: To
 
 /** Whether the object as a whole says that it works, whatever else is wrong with it. */
 function isWell(conditions: readonly Told[]): boolean {
-  return conditions.some(
-    ({ type, status }) => ["Ready", "Available", "Healthy"].includes(type) && status === "True",
-  );
+  return conditions.some(({ type, status }) => ["Ready", "Available", "Healthy"].includes(type) && status === "True");
 }
 
 /** Objects that stand for one run of something: that it failed is history, as with a Job's Pod. */
@@ -257,7 +256,9 @@ function* notUnderstood(
   for (const condition of conditions) {
     const { type, status, message, since } = condition;
     if (polarityOf(group, kind, type) !== undefined || isIgnored(group, kind, type)) continue;
-    const isDoubtful = /fail|error|unhealthy|invalid|conflict/i.test(type) ? status === "True" : status === "False" && message !== "";
+    const isDoubtful = /fail|error|unhealthy|invalid|conflict/i.test(type)
+      ? status === "True"
+      : status === "False" && message !== "";
     const key = `${group}/${kind}/${type}`;
     if (!isDoubtful || told.has(key) || !hasSettled(snapshot, object, graceMs, since)) continue;
     told.add(key);

@@ -82,7 +82,9 @@ function* ofKind(
     for (const { manager, apiVersion, time } of writes) {
       const old = deprecatedVersion(kind, apiVersion);
       if (old === undefined || server >= old.removedIn || (ageOf(snapshot, time) ?? Infinity) > 90 * dayMs) continue;
-      const hasMoved = writes.some((other) => other.manager === manager && other.apiVersion !== apiVersion && other.time > time);
+      const hasMoved = writes.some(
+        (other) => other.manager === manager && other.apiVersion !== apiVersion && other.time > time,
+      );
       if (hasMoved || ownManagers.has(manager)) continue;
       const ref = refOf(kind, object);
       yield {
@@ -107,12 +109,17 @@ function writesOf(metadata: unknown): readonly Write[] {
   if (!Array.isArray(managedFields)) return [];
   const newest = new Map<string, Write>();
   for (const entry of managedFields) {
-    // The projection kept these fields and nothing else.
-    const { manager, apiVersion, time } = entry as { manager?: string; apiVersion?: string; time?: string };
-    const when = parseTime(time);
+    const [manager, apiVersion] = [textOf(entry, "manager"), textOf(entry, "apiVersion")];
+    const when = parseTime(textOf(entry, "time"));
     if (manager === undefined || apiVersion === undefined || when === undefined) continue;
     const key = `${manager}\n${apiVersion}`;
     if ((newest.get(key)?.time ?? -Infinity) < when) newest.set(key, { manager, apiVersion, time: when });
   }
   return [...newest.values()];
+}
+
+function textOf(entry: unknown, name: string): string | undefined {
+  if (typeof entry !== "object" || entry === null) return undefined;
+  const value: unknown = Reflect.get(entry, name);
+  return typeof value === "string" ? value : undefined;
 }

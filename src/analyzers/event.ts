@@ -27,7 +27,10 @@ export const event: Analyzer = defineAnalyzer({
       why: "It is trouble that no built-in rule understands yet",
       fix: "Read the events, and ask the component that reports them",
       source: "reference/kubernetes-api/cluster-resources/event-v1/",
-      commands: ["kubectl -n {namespace} describe {kind} {name}", "kubectl -n {namespace} get events --field-selector type=Warning"],
+      commands: [
+        "kubectl -n {namespace} describe {kind} {name}",
+        "kubectl -n {namespace} get events --field-selector type=Warning",
+      ],
       silent: [
         "fewer than 10 in the last hour, on fewer than 3 objects",
         "reasons that other rules explain, or that healthy clusters show too",
@@ -88,7 +91,10 @@ function isHealthySince(snapshot: Snapshot, { regarding, lastSeen }: EventRecord
   if (regarding.kind === "Pod") {
     const pod = snapshot.get("Pod", regarding.namespace, regarding.name);
     if (pod === undefined) return false;
-    return isFinished(pod) || (isReady(pod) && (parseTime(conditionOf(pod, "Ready")?.lastTransitionTime) ?? 0) > (lastSeen ?? 0));
+    return (
+      isFinished(pod) ||
+      (isReady(pod) && (parseTime(conditionOf(pod, "Ready")?.lastTransitionTime) ?? 0) > (lastSeen ?? 0))
+    );
   }
   if (regarding.kind !== "Node") return false;
   const ready = conditionOf(snapshot.get("Node", undefined, regarding.name) ?? {}, "Ready");

@@ -82,7 +82,12 @@ export const garbageCollection: Analyzer = defineAnalyzer({
 type Said = Iterable<Observation<"object-stuck-finalizer" | "owner-missing">>;
 
 /** `using` tells what still uses the object: the finalizer then does what it is for. */
-function* held(snapshot: Snapshot, ref: ObjectRef, metadata: ObjectMeta | undefined, using: () => readonly Evidence[]): Said {
+function* held(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  metadata: ObjectMeta | undefined,
+  using: () => readonly Evidence[],
+): Said {
   const { deletionTimestamp, finalizers = [], namespace } = metadata ?? {};
   const age = ageOf(snapshot, deletionTimestamp);
   if (age === undefined || age < 15 * minuteMs || finalizers.length === 0) return;

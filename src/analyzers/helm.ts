@@ -44,7 +44,10 @@ export const helm: Analyzer = defineAnalyzer({
     const revisions = snapshot.list("Secret").flatMap((object) => revisionOf(snapshot, object) ?? []);
     const releases = Map.groupBy(revisions, ({ object, release }) => `${object.metadata?.namespace}/${release}`);
     for (const ofRelease of releases.values()) {
-      const said = judge(snapshot, ofRelease.sort((a, b) => b.version - a.version));
+      const said = judge(
+        snapshot,
+        ofRelease.sort((a, b) => b.version - a.version),
+      );
       if (said !== undefined) yield said;
     }
   },
@@ -65,7 +68,8 @@ function revisionOf(snapshot: Snapshot, object: KubeObject<"Secret">): Revision 
   if (owner !== "helm" || name === undefined || status === undefined || !Number.isInteger(number)) return undefined;
   if (isGoingAway(snapshot, object)) return undefined;
   const seconds = Number(modifiedAt ?? createdAt);
-  const written = Number.isInteger(seconds) && seconds > 0 ? seconds * secondMs : parseTime(object.metadata?.creationTimestamp);
+  const written =
+    Number.isInteger(seconds) && seconds > 0 ? seconds * secondMs : parseTime(object.metadata?.creationTimestamp);
   return { object, release: name, version: number, status, written };
 }
 
@@ -92,7 +96,11 @@ function judge(
       ? [fact(ref, "revision that is deployed", "none")]
       : [field(refOf("Secret", deployed.object), "metadata.labels[version]", `${deployed.version}`)]),
   ];
-  const because = isPending ? pendingWords[status] : deployed === undefined ? "no revision is deployed" : "an older revision is still deployed";
+  const because = isPending
+    ? pendingWords[status]
+    : deployed === undefined
+      ? "no revision is deployed"
+      : "an older revision is still deployed";
   return {
     rule: isPending ? "helm-release-stuck" : "helm-release-failed",
     object: ref,

@@ -165,6 +165,15 @@ function parentKey({ ref, sectionName = "", port }: Parent): string {
   return [keyOf(ref), sectionName, port ?? ""].join("\n");
 }
 
+/** Whether both may mean the same place of one parent: a section or port that one leaves out is any. */
+function isLike(a: Parent, b: Parent): boolean {
+  return (
+    keyOf(a.ref) === keyOf(b.ref) &&
+    (a.sectionName === undefined || b.sectionName === undefined || a.sectionName === b.sectionName) &&
+    (a.port === undefined || b.port === undefined || a.port === b.port)
+  );
+}
+
 /** What a route's parents say of it. */
 function attachmentOf(
   snapshot: Snapshot,
@@ -178,7 +187,10 @@ function attachmentOf(
     parents.set(parentKey(parent), parent);
   }
   const statuses = route.status?.parents ?? [];
-  const byParent = Map.groupBy(statuses, ({ parentRef }) => parentKey(parentOf(parentRef ?? {}, own)));
+  const entries = statuses.map(({ parentRef, conditions = [] }) => ({
+    parent: parentOf(parentRef ?? {}, own),
+    conditions,
+  }));
   const isNew =
     statuses.length > 0 &&
     statuses.every(({ conditions }) => (conditions ?? []).some((condition) => isBehind(route, condition)));
@@ -186,7 +198,11 @@ function attachmentOf(
   let accepted = 0;
   const said: Unattached[] = [];
   for (const [key, parent] of parents) {
-    const conditions = (byParent.get(key) ?? []).map((entry) => entry.conditions ?? []);
+    const same = entries.filter((entry) => parentKey(entry.parent) === key);
+    // Some controllers write an entry per listener for a reference that names none, or leave the section out.
+    const conditions = (same.length > 0 ? same : entries.filter((entry) => isLike(entry.parent, parent))).map(
+      (entry) => entry.conditions,
+    );
     const isAccepted = conditions.some((list) =>
       list.some(({ type, status }) => type === "Accepted" && status === "True"),
     );

@@ -38,6 +38,8 @@ import { persistentVolume } from "./persistent-volume.ts";
 import { podDisruptionBudget } from "./pod-disruption-budget.ts";
 import { pod } from "./pod.ts";
 import { policyReport } from "./policy-report.ts";
+import { prometheusConfigRelabelReport } from "./prometheus-config-relabel-report.ts";
+import { prometheusConfigValidate } from "./prometheus-config-validate.ts";
 import { replicaSet } from "./replica-set.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { scaledObject } from "./scaled-object.ts";
@@ -54,4 +56,4 @@ import { vulnerabilityReport } from "./vulnerability-report.ts";
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from "./webhook.ts";
 
 /** Every analyzer, by name. */
-export const analyzers: readonly Analyzer[] = [apiService, catalogSource, certificate, clusterCatalog, clusterExtension, clusterPolicyReport, clusterServiceVersion, configAuditReport, configMap, cronJob, csiNode, customResourceDefinition, customResource, daemonSet, deployment, deprecatedApi, endpointSlice, event, garbageCollection, gatewayClass, gateway, helm, horizontalPodAutoscaler, httpRoute, ingress, installPlan, job, lease, log, namespace, networkPolicy, node, operatorGroup, persistentVolumeClaim, persistentVolume, podDisruptionBudget, pod, policyReport, replicaSet, resourceQuota, scaledObject, security, serviceAccount, service, statefulSet, storageClass, storage, subscription, systemComponent, volumeAttachment, vulnerabilityReport, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));
+export const analyzers: readonly Analyzer[] = [apiService, catalogSource, certificate, clusterCatalog, clusterExtension, clusterPolicyReport, clusterServiceVersion, configAuditReport, configMap, cronJob, csiNode, customResourceDefinition, customResource, daemonSet, deployment, deprecatedApi, endpointSlice, event, garbageCollection, gatewayClass, gateway, helm, horizontalPodAutoscaler, httpRoute, ingress, installPlan, job, lease, log, namespace, networkPolicy, node, operatorGroup, persistentVolumeClaim, persistentVolume, podDisruptionBudget, pod, policyReport, prometheusConfigRelabelReport, prometheusConfigValidate, replicaSet, resourceQuota, scaledObject, security, serviceAccount, service, statefulSet, storageClass, storage, subscription, systemComponent, volumeAttachment, vulnerabilityReport, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -99,6 +99,8 @@ function holderOf(snapshot: Snapshot, { metadata, spec }: KubeObject<"Lease">): 
   const renewed = parseTime(spec?.renewTime);
   if (created === undefined || renewed === undefined || created > renewed) return undefined;
   // A container that was started anew since may have been told not to elect.
-  const hasRestarted = (pod.status?.containerStatuses ?? []).some(({ state }) => (parseTime(state?.running?.startedAt) ?? 0) > renewed);
+  const hasRestarted = (pod.status?.containerStatuses ?? []).some(
+    ({ state }) => (parseTime(state?.running?.startedAt) ?? 0) > renewed,
+  );
   return hasRestarted ? undefined : pod;
 }

@@ -3,7 +3,12 @@ import type { Observation } from "../findings/finding.ts";
 import { ageOf, conditionOf } from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { parseCreateRefusal } from "../kube/messages/create-blocked.ts";
-import { failingGroupVersions, type Remaining, remainingFinalizers, remainingResources } from "../kube/messages/namespace-deletion.ts";
+import {
+  failingGroupVersions,
+  type Remaining,
+  remainingFinalizers,
+  remainingResources,
+} from "../kube/messages/namespace-deletion.ts";
 import { type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { oncePerSnapshot } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
@@ -45,7 +50,10 @@ interface Reason {
   readonly evidence: readonly Evidence[];
 }
 
-function stuck(snapshot: Snapshot, object: KubeObject<"Namespace">): Observation<"namespace-stuck-terminating"> | undefined {
+function stuck(
+  snapshot: Snapshot,
+  object: KubeObject<"Namespace">,
+): Observation<"namespace-stuck-terminating"> | undefined {
   const { deletionTimestamp } = object.metadata ?? {};
   const age = ageOf(snapshot, deletionTimestamp);
   if (age === undefined || age < 5 * minuteMs) return undefined;
@@ -88,7 +96,9 @@ const discovery: Reader = (snapshot, object, ref) => {
   const message = messageOf(object, type);
   if (message === undefined) return undefined;
   const failing = failingGroupVersions(message);
-  const services = snapshot.list("APIService").filter(({ spec }) => failing.includes(`${spec?.group}/${spec?.version}`));
+  const services = snapshot
+    .list("APIService")
+    .filter(({ spec }) => failing.includes(`${spec?.group}/${spec?.version}`));
   const broken = services.find((service) => conditionOf(service, "Available")?.status === "False") ?? services[0];
   return {
     because: "an API group does not answer",
@@ -106,7 +116,10 @@ const contentFailure: Reader = (snapshot, object, ref) => {
   const configurations = webhook === undefined ? [] : (configurationsByWebhook(snapshot).get(webhook) ?? []);
   const [cause] = configurations;
   return {
-    because: webhook === undefined ? "some of its objects cannot be deleted" : "a webhook stands in the way of deleting its objects",
+    because:
+      webhook === undefined
+        ? "some of its objects cannot be deleted"
+        : "a webhook stands in the way of deleting its objects",
     ...(configurations.length === 1 && cause !== undefined && { cause }),
     evidence: [field(ref, `status.conditions[${type}].message`, message)],
   };
@@ -132,7 +145,10 @@ const finalizers: Reader = (_snapshot, object, ref) => {
   if (message === undefined) return undefined;
   return {
     because: "objects with finalizers remain",
-    evidence: [fact(ref, "finalizers that remain", listed(remainingFinalizers(message), message)), ...contentEvidence(object, ref)],
+    evidence: [
+      fact(ref, "finalizers that remain", listed(remainingFinalizers(message), message)),
+      ...contentEvidence(object, ref),
+    ],
   };
 };
 
@@ -152,5 +168,8 @@ function contentEvidence(object: KubeObject<"Namespace">, ref: ObjectRef): reado
 
 function listed(remaining: readonly Remaining[], message: string): string {
   if (remaining.length === 0) return message;
-  return remaining.slice(0, 12).map(({ name, count }) => `${name} (${count})`).join(", ");
+  return remaining
+    .slice(0, 12)
+    .map(({ name, count }) => `${name} (${count})`)
+    .join(", ");
 }

@@ -51,7 +51,11 @@ export const persistentVolume: Analyzer = defineAnalyzer({
       fix: "Bring the node back under its name, or restore the data into a new claim and delete the old one",
       source: "concepts/storage/persistent-volumes/#node-affinity",
       commands: ["kubectl get pv {name} -o yaml", "kubectl get nodes"],
-      silent: ["volumes that are not bound", "the nodes could not all be read", "affinity to a zone or to other labels"],
+      silent: [
+        "volumes that are not bound",
+        "the nodes could not all be read",
+        "affinity to a zone or to other labels",
+      ],
     },
   },
   *check(snapshot) {
@@ -136,7 +140,6 @@ interface Requirement {
  * nodes.
  */
 function hostsOf({ spec }: Volume): readonly string[] {
-  // The affinity is kept whole; its shape is the API's.
   const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
   const hosts: string[] = [];
   for (const { matchExpressions = [], matchFields = [] } of terms) {

@@ -42,7 +42,11 @@ export const scaledObject: Analyzer = defineAnalyzer({
       fix: "Correct spec.scaleTargetRef, or remove the ScaledObject if its workload is gone for good",
       source,
       commands: ["kubectl -n {namespace} get {target}", describe],
-      silent: ["younger than 60 seconds", "workloads of that kind could not all be read", "kinds that k8sgpt does not read"],
+      silent: [
+        "younger than 60 seconds",
+        "workloads of that kind could not all be read",
+        "kinds that k8sgpt does not read",
+      ],
     },
     "keda-authentication-missing": {
       severity: "warning",
@@ -51,13 +55,18 @@ export const scaledObject: Analyzer = defineAnalyzer({
       why: "KEDA cannot ask the trigger's source: load grows, replicas do not",
       fix: "Create the authentication, or correct the trigger's authenticationRef",
       source: "concepts/extend-kubernetes/api-extension/custom-resources/",
-      commands: ["kubectl -n {namespace} get triggerauthentications.keda.sh", "kubectl get clustertriggerauthentications.keda.sh", describe],
+      commands: [
+        "kubectl -n {namespace} get triggerauthentications.keda.sh",
+        "kubectl get clustertriggerauthentications.keda.sh",
+        describe,
+      ],
       silent: ["younger than 60 seconds", "the authentications could not all be read"],
     },
     "keda-credentials-missing": {
       severity: "warning",
       depth: 4,
-      message: "The authentication of a trigger takes its credentials from an object, or an entry of it, that does not exist",
+      message:
+        "The authentication of a trigger takes its credentials from an object, or an entry of it, that does not exist",
       why: "KEDA cannot ask the trigger's source: load grows, replicas do not",
       fix: "Create the Secret or ConfigMap with that entry, or correct the authentication",
       source: "concepts/configuration/secret/",
@@ -92,7 +101,11 @@ export const scaledObject: Analyzer = defineAnalyzer({
       fix: "Mend what the condition's message names: the trigger's source, its address or credentials, or the target",
       source: "concepts/extend-kubernetes/api-extension/custom-resources/",
       commands: [describe, "kubectl -n {namespace} get hpa {hpa}"],
-      silent: ["paused", "younger than 2 minutes", "the target, an authentication or its credentials are missing (rules of their own)"],
+      silent: [
+        "paused",
+        "younger than 2 minutes",
+        "the target, an authentication or its credentials are missing (rules of their own)",
+      ],
     },
     "keda-fallback-active": {
       severity: "warning",
@@ -147,7 +160,9 @@ function* judged(snapshot: Snapshot, object: Scaled, ref: ObjectRef): Said {
   const params = {
     resource: `${ref.kind.toLowerCase()}s.keda.sh`,
     ...(target !== undefined && { target: target.words }),
-    ...("status" in object && object.status !== undefined && "hpaName" in object.status && { hpa: object.status.hpaName ?? "" }),
+    ...("status" in object &&
+      object.status !== undefined &&
+      "hpaName" in object.status && { hpa: object.status.hpaName ?? "" }),
   };
   const paused = pausedBy(object, ref);
   if (paused !== undefined) {
@@ -183,7 +198,11 @@ interface Target {
 }
 
 function targetOf(snapshot: Snapshot, { spec }: Scaled, { namespace }: ObjectRef): Target | undefined {
-  const { apiVersion, kind = "Deployment", name } = spec !== undefined && "scaleTargetRef" in spec ? (spec.scaleTargetRef ?? {}) : {};
+  const {
+    apiVersion,
+    kind = "Deployment",
+    name,
+  } = spec !== undefined && "scaleTargetRef" in spec ? (spec.scaleTargetRef ?? {}) : {};
   if (name === undefined || name === "") return undefined;
   // The group decides what is meant: `Deployment` of another group is another kind. Absent, it is apps/v1.
   const group = apiVersion === undefined || apiVersion === "" ? "apps" : apiVersion.split("/")[0];
@@ -262,13 +281,22 @@ function* credentialsMissing(
       yield {
         rule: "keda-credentials-missing",
         object: ref,
-        because: lacksKey ? "the ConfigMap has no such entry" : kind === "Secret" ? "the Secret does not exist" : "the ConfigMap does not exist",
+        because: lacksKey
+          ? "the ConfigMap has no such entry"
+          : kind === "Secret"
+            ? "the Secret does not exist"
+            : "the ConfigMap does not exist",
         cause,
         related: [authentication],
         discriminator: lacksKey ? `${name}/${key}` : name,
         evidence: [
           field(authentication, `${path}[${index}].name`, name),
-          ...(lacksKey ? [field(authentication, `${path}[${index}].key`, key), fact(cause, "entries that it has", keys.slice(0, 10))] : [missing(cause)]),
+          ...(lacksKey
+            ? [
+                field(authentication, `${path}[${index}].key`, key),
+                fact(cause, "entries that it has", keys.slice(0, 10)),
+              ]
+            : [missing(cause)]),
         ],
       };
     }
@@ -276,7 +304,12 @@ function* credentialsMissing(
 }
 
 /** cpu and memory triggers by percentage, of whose containers one has no request (keda 2.21, pkg/scalers/cpu_memory_scaler.go). */
-function* requestsMissing(snapshot: Snapshot, { spec, metadata }: Scaled, ref: ObjectRef, target: Target | undefined): Said {
+function* requestsMissing(
+  snapshot: Snapshot,
+  { spec, metadata }: Scaled,
+  ref: ObjectRef,
+  target: Target | undefined,
+): Said {
   if (target?.kind === undefined) return;
   const workload = snapshot.get(target.kind, ref.namespace, target.ref.name);
   const pod = workload?.spec?.template?.spec;
@@ -291,10 +324,13 @@ function* requestsMissing(snapshot: Snapshot, { spec, metadata }: Scaled, ref: O
     const resource = percentageResource(trigger);
     if (resource === undefined || said.has(resource)) continue;
     const only = trigger.metadata?.containerName;
-    if (only === undefined && (pod.resources?.requests?.[resource] ?? pod.resources?.limits?.[resource]) !== undefined) continue;
+    if (only === undefined && (pod.resources?.requests?.[resource] ?? pod.resources?.limits?.[resource]) !== undefined)
+      continue;
     const lacking = (pod.containers ?? []).filter(
       ({ name, resources }) =>
-        (only === undefined || only === name) && resources?.requests?.[resource] === undefined && resources?.limits?.[resource] === undefined,
+        (only === undefined || only === name) &&
+        resources?.requests?.[resource] === undefined &&
+        resources?.limits?.[resource] === undefined,
     );
     if (lacking.length === 0) continue;
     said.add(resource);
@@ -307,7 +343,9 @@ function* requestsMissing(snapshot: Snapshot, { spec, metadata }: Scaled, ref: O
       evidence: [
         ...lacking
           .slice(0, 4)
-          .map(({ name = "" }) => field(target.ref, `spec.template.spec.containers[${name}].resources.requests.${resource}`, undefined)),
+          .map(({ name = "" }) =>
+            field(target.ref, `spec.template.spec.containers[${name}].resources.requests.${resource}`, undefined),
+          ),
         fact(ref, "triggers", (spec?.triggers ?? []).map(({ type = "" }) => type).slice(0, 8)),
       ],
     };
@@ -372,7 +410,8 @@ function* conditions(snapshot: Snapshot, object: Scaled, ref: ObjectRef): Said {
     return;
   }
   const [newest] = events;
-  if (newest !== undefined) yield { rule: "keda-trigger-failing", object: ref, evidence: told, ...recent(newest.firstSeen) };
+  if (newest !== undefined)
+    yield { rule: "keda-trigger-failing", object: ref, evidence: told, ...recent(newest.firstSeen) };
 }
 
 function recent(since: number | undefined): { readonly since?: number } {

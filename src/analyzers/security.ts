@@ -27,7 +27,9 @@ export const security: Analyzer = defineAnalyzer({
       why: "Whatever rights one of them needs, all of them get",
       fix: "Give each workload an account of its own, or set automountServiceAccountToken to false",
       source: "concepts/security/service-accounts/",
-      commands: ["kubectl -n {namespace} get pods -o custom-columns=NAME:.metadata.name,ACCOUNT:.spec.serviceAccountName"],
+      commands: [
+        "kubectl -n {namespace} get pods -o custom-columns=NAME:.metadata.name,ACCOUNT:.spec.serviceAccountName",
+      ],
       silent: ["the token is not mounted", "Pods that have ended"],
     },
     "security-wildcard-role": {
@@ -36,7 +38,10 @@ export const security: Analyzer = defineAnalyzer({
       why: "Whoever holds a credential of its subjects can do far more than they need",
       fix: "Name the resources and verbs that the subjects need",
       source: "concepts/security/rbac-good-practices/",
-      commands: ["kubectl get {role_kind} {role} -o yaml", "kubectl -n {role_namespace} get {role_kind} {role} -o yaml"],
+      commands: [
+        "kubectl get {role_kind} {role} -o yaml",
+        "kubectl -n {role_namespace} get {role_kind} {role} -o yaml",
+      ],
       silent: ["roles and bindings that Kubernetes itself makes", "bindings without subjects"],
     },
     "security-privileged-container": {
@@ -60,10 +65,12 @@ export const security: Analyzer = defineAnalyzer({
   },
   *check(snapshot) {
     for (const object of snapshot.list("ServiceAccount")) {
-      if (object.metadata?.name === "default" && !isGoingAway(snapshot, object)) yield* defaultAccount(snapshot, object);
+      if (object.metadata?.name === "default" && !isGoingAway(snapshot, object))
+        yield* defaultAccount(snapshot, object);
     }
     for (const kind of ["RoleBinding", "ClusterRoleBinding"] as const) {
-      for (const object of snapshot.list(kind)) if (!isGoingAway(snapshot, object)) yield* wildcard(snapshot, kind, object);
+      for (const object of snapshot.list(kind))
+        if (!isGoingAway(snapshot, object)) yield* wildcard(snapshot, kind, object);
     }
     for (const pod of snapshot.list("Pod")) {
       if (isFinished(pod) || isGoingAway(snapshot, pod)) continue;
@@ -74,7 +81,12 @@ export const security: Analyzer = defineAnalyzer({
 });
 
 type Said = Iterable<
-  Observation<"security-default-account-used" | "security-wildcard-role" | "security-privileged-container" | "security-weak-context">
+  Observation<
+    | "security-default-account-used"
+    | "security-wildcard-role"
+    | "security-privileged-container"
+    | "security-weak-context"
+  >
 >;
 
 /** System namespaces are told apart: what runs there often needs what others must not have. */
@@ -97,14 +109,19 @@ function* defaultAccount(snapshot: Snapshot, object: KubeObject<"ServiceAccount"
     ...(because !== undefined && { because }),
     evidence: [
       fact(ref, "Pods", pods.length),
-      ...pods.slice(0, 5).map((pod) => field(refOf("Pod", pod), "spec.serviceAccountName", pod.spec?.serviceAccountName ?? "default")),
+      ...pods
+        .slice(0, 5)
+        .map((pod) => field(refOf("Pod", pod), "spec.serviceAccountName", pod.spec?.serviceAccountName ?? "default")),
     ],
     related: pods.map((pod) => refOf("Pod", pod)),
   };
 }
 
 function isBuiltIn({ metadata }: KubeObject): boolean {
-  return metadata?.labels?.["kubernetes.io/bootstrapping"] === "rbac-defaults" || metadata?.name?.startsWith("system:") === true;
+  return (
+    metadata?.labels?.["kubernetes.io/bootstrapping"] === "rbac-defaults" ||
+    metadata?.name?.startsWith("system:") === true
+  );
 }
 
 function* wildcard(snapshot: Snapshot, kind: BindingKind, object: Binding): Said {
@@ -123,23 +140,41 @@ function* wildcard(snapshot: Snapshot, kind: BindingKind, object: Binding): Said
     object: ref,
     ...(because !== undefined && { because }),
     evidence: [
-      field(roleRef, "rules", (role.rules ?? []).find((rule) => widthOf(rule).order === widest.order)),
+      field(
+        roleRef,
+        "rules",
+        (role.rules ?? []).find((rule) => widthOf(rule).order === widest.order),
+      ),
       field(ref, "roleRef.name", name),
-      fact(ref, "subjects", subjects.slice(0, 8).map((subject) => `${subject.kind} ${subject.name}`).join(", ")),
+      fact(
+        ref,
+        "subjects",
+        subjects
+          .slice(0, 8)
+          .map((subject) => `${subject.kind} ${subject.name}`)
+          .join(", "),
+      ),
     ],
     related: [roleRef],
-    params: { role: name, role_kind: roleKind.toLowerCase(), ...(namespace !== undefined && { role_namespace: namespace }) },
+    params: {
+      role: name,
+      role_kind: roleKind.toLowerCase(),
+      ...(namespace !== undefined && { role_namespace: namespace }),
+    },
   };
 }
 
 type PolicyRule = NonNullable<KubeObject<"Role">["rules"]>[number];
 
 /** How wide a rule is, the widest first. */
-function widthOf({ verbs = [], resources = [] }: PolicyRule): { readonly order: 0 | 1 | 2 | 3; readonly words: string } {
-  const isEvery = (values: readonly string[]): boolean => values.includes("*");
-  if (isEvery(verbs) && isEvery(resources)) return { order: 0, words: "every verb on every resource" };
-  if (isEvery(resources)) return { order: 1, words: "some verbs on every resource" };
-  if (isEvery(verbs) && resources.length > 0) return { order: 2, words: "every verb on some resources" };
+function widthOf({ verbs = [], resources = [] }: PolicyRule): {
+  readonly order: 0 | 1 | 2 | 3;
+  readonly words: string;
+} {
+  const [isEveryVerb, isEveryResource] = [verbs.includes("*"), resources.includes("*")];
+  if (isEveryVerb && isEveryResource) return { order: 0, words: "every verb on every resource" };
+  if (isEveryResource) return { order: 1, words: "some verbs on every resource" };
+  if (isEveryVerb && resources.length > 0) return { order: 2, words: "every verb on some resources" };
   return { order: 3, words: "" };
 }
 
@@ -147,7 +182,8 @@ const lists = ["initContainers", "containers", "ephemeralContainers"] as const;
 
 function* containersOf({ spec }: Pod): Iterable<{ readonly container: Container; readonly path: string }> {
   for (const list of lists) {
-    for (const container of spec?.[list] ?? []) yield { container, path: `spec.${list}[${container.name ?? ""}].securityContext` };
+    for (const container of spec?.[list] ?? [])
+      yield { container, path: `spec.${list}[${container.name ?? ""}].securityContext` };
   }
 }
 
@@ -168,7 +204,18 @@ function* privileged(pod: Pod): Said {
 
 /** Capabilities that lead out of the container. */
 const wideCapabilities: ReadonlySet<string> = new Set([
-  "ALL", "BPF", "DAC_READ_SEARCH", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_TIME",
+  "ALL",
+  "BPF",
+  "DAC_READ_SEARCH",
+  "NET_ADMIN",
+  "NET_RAW",
+  "PERFMON",
+  "SYS_ADMIN",
+  "SYS_BOOT",
+  "SYS_MODULE",
+  "SYS_PTRACE",
+  "SYS_RAWIO",
+  "SYS_TIME",
 ]);
 
 function* context(pod: Pod): Said {
@@ -183,14 +230,21 @@ function* context(pod: Pod): Said {
     if (spec[name] === true) found.push({ words, path: `spec.${name}`, value: true });
   }
   for (const { name = "", hostPath } of spec.volumes ?? []) {
-    if (hostPath !== undefined) found.push({ words: "mounts paths of the node", path: `spec.volumes[${name}].hostPath.path`, value: hostPath.path ?? "" });
+    if (hostPath !== undefined)
+      found.push({
+        words: "mounts paths of the node",
+        path: `spec.volumes[${name}].hostPath.path`,
+        value: hostPath.path ?? "",
+      });
   }
   for (const { container, path } of containersOf(pod)) {
     const { runAsNonRoot, runAsUser, capabilities } = container.securityContext ?? {};
     const wide = (capabilities?.add ?? []).filter((name) => wideCapabilities.has(name.replace(/^CAP_/, "")));
-    if (wide.length > 0) found.push({ words: "adds wide capabilities", path: `${path}.capabilities.add`, value: wide.join(", ") });
+    if (wide.length > 0)
+      found.push({ words: "adds wide capabilities", path: `${path}.capabilities.add`, value: wide.join(", ") });
     const user = runAsUser ?? spec.securityContext?.runAsUser;
-    const isNonRoot = (runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true || (user !== undefined && user !== 0);
+    const isNonRoot =
+      (runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true || (user !== undefined && user !== 0);
     if (!isNonRoot) found.push({ words: "may run as root", path: `${path}.runAsNonRoot`, value: runAsNonRoot ?? null });
   }
   if (found.length === 0) return;
@@ -200,6 +254,9 @@ function* context(pod: Pod): Said {
     rule: "security-weak-context",
     object: ref,
     ...(because !== undefined && { because }),
-    evidence: words.flatMap((each) => found.filter((entry) => entry.words === each).slice(0, 2)).slice(0, 8).map(({ path, value }) => field(ref, path, value)),
+    evidence: words
+      .flatMap((each) => found.filter((entry) => entry.words === each).slice(0, 2))
+      .slice(0, 8)
+      .map(({ path, value }) => field(ref, path, value)),
   };
 }

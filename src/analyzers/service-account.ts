@@ -27,7 +27,11 @@ export const serviceAccount: Analyzer = defineAnalyzer({
       why: "Calls with that account fail; whoever makes an account of that name gets the rights",
       fix: "Correct the name or namespace of the subject, or remove the binding if its account is gone for good",
       source,
-      commands: ["kubectl -n {account_namespace} get serviceaccount", "kubectl -n {binding_namespace} get {kind} {name} -o yaml", show],
+      commands: [
+        "kubectl -n {account_namespace} get serviceaccount",
+        "kubectl -n {binding_namespace} get {kind} {name} -o yaml",
+        show,
+      ],
       silent: [
         "younger than 60 seconds",
         "the accounts of the namespace could not all be read",
@@ -41,7 +45,11 @@ export const serviceAccount: Analyzer = defineAnalyzer({
       why: "It gives no rights: calls of its subjects fail with forbidden",
       fix: "Correct the name of the role, or create the role; roleRef cannot be changed, so the binding has to be made anew",
       source,
-      commands: ["kubectl -n {binding_namespace} get {kind} {name} -o yaml", "kubectl -n {binding_namespace} get role", show],
+      commands: [
+        "kubectl -n {binding_namespace} get {kind} {name} -o yaml",
+        "kubectl -n {binding_namespace} get role",
+        show,
+      ],
       silent: [
         "younger than 60 seconds",
         "roles could not all be read",
@@ -65,17 +73,32 @@ type Said = Iterable<Observation<"rbac-binding-dangling" | "role-missing">>;
 /** The accounts that the binding gives rights to. */
 function accountsOf({ metadata, subjects }: Binding): readonly ObjectRef[] {
   return (subjects ?? []).flatMap(({ kind, name, namespace = metadata?.namespace }) =>
-    kind === "ServiceAccount" && name !== undefined && namespace !== undefined ? [namedRef("ServiceAccount", namespace, name)] : [],
+    kind === "ServiceAccount" && name !== undefined && namespace !== undefined
+      ? [namedRef("ServiceAccount", namespace, name)]
+      : [],
   );
 }
 
 /** The live Pods that run under the account. */
 function usersOf(snapshot: Snapshot, { namespace = "", name }: ObjectRef): readonly KubeObject<"Pod">[] {
-  return podsUsingAccount(snapshot, namespace, name).filter((pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined);
+  return podsUsingAccount(snapshot, namespace, name).filter(
+    (pod) => !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined,
+  );
 }
 
 function usedBy(ref: ObjectRef, pods: readonly KubeObject<"Pod">[]): readonly Evidence[] {
-  return pods.length === 0 ? [] : [fact(ref, "Pods that run under the account", pods.slice(0, 5).map(({ metadata }) => metadata?.name ?? "").join(", "))];
+  return pods.length === 0
+    ? []
+    : [
+        fact(
+          ref,
+          "Pods that run under the account",
+          pods
+            .slice(0, 5)
+            .map(({ metadata }) => metadata?.name ?? "")
+            .join(", "),
+        ),
+      ];
 }
 
 function paramsOf(object: Binding): Readonly<Record<string, string>> {
@@ -90,7 +113,10 @@ function* roleMissing(snapshot: Snapshot, kind: BindingKind, object: Binding): S
   const ref = refOf(kind, object);
   const role = namedRef(roleKind, namespace, name);
   const roles = namespace === undefined ? snapshot.list(roleKind) : snapshot.inNamespace(roleKind, namespace);
-  const similar = similarNames(name, roles.map(({ metadata }) => metadata?.name ?? ""));
+  const similar = similarNames(
+    name,
+    roles.map(({ metadata }) => metadata?.name ?? ""),
+  );
   const pods = accountsOf(object).flatMap((account) => usersOf(snapshot, account));
   yield {
     rule: "role-missing",
@@ -115,9 +141,16 @@ function* accountsMissing(snapshot: Snapshot, kind: BindingKind, object: Binding
     const { namespace = "", name } = account;
     if (seen.has(keyOf(account)) || isNamespaceGoingAway(snapshot, namespace)) continue;
     seen.add(keyOf(account));
-    if (!snapshot.isComplete("ServiceAccount", namespace) || snapshot.get("ServiceAccount", namespace, name) !== undefined) continue;
+    if (
+      !snapshot.isComplete("ServiceAccount", namespace) ||
+      snapshot.get("ServiceAccount", namespace, name) !== undefined
+    )
+      continue;
     const pods = usersOf(snapshot, account);
-    const similar = similarNames(name, snapshot.inNamespace("ServiceAccount", namespace).map(({ metadata }) => metadata?.name ?? ""));
+    const similar = similarNames(
+      name,
+      snapshot.inNamespace("ServiceAccount", namespace).map(({ metadata }) => metadata?.name ?? ""),
+    );
     yield {
       rule: "rbac-binding-dangling",
       object: ref,

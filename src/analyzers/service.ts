@@ -12,7 +12,7 @@ import {
   isReady,
 } from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
-import { namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
+import { type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { controllerOf, endpointsOf, isUsable, oncePerSnapshot, podsSelectedBy } from "../kube/relations.ts";
 import { formatSelector } from "../kube/selectors.ts";
 import { editDistance, similarNames } from "../kube/similar.ts";
@@ -20,6 +20,7 @@ import type { Snapshot } from "../kube/snapshot.ts";
 import { minuteMs } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
 import { backendKinds, backendOf, declaredPorts, routesTo, whyNotReady } from "./rules/endpoints.ts";
+import { staleEndpointRules, staleEndpoints } from "./rules/stale-endpoints.ts";
 
 type Service = KubeObject<"Service">;
 type Pod = KubeObject<"Pod">;
@@ -110,20 +111,7 @@ export const service: Analyzer = defineAnalyzer({
       source: "concepts/services-networking/service/#field-spec-ports",
       commands: ["kubectl -n {namespace} get pods -l {selector} -o yaml"],
     },
-    "service-endpoints-stale": {
-      severity: "warning",
-      depth: 2,
-      message: "An EndpointSlice still sends traffic to the address of a Pod that is gone",
-      why: "A share of requests goes to a dead address",
-      fix: "Look at the controller manager, which writes EndpointSlices, and at the kubelet of the node",
-      source: "concepts/services-networking/endpoint-slices/",
-      commands: ["kubectl -n {namespace} get endpointslice {name} -o yaml", "kubectl -n kube-system get lease"],
-      silent: [
-        "slices that somebody else writes",
-        "Pods with an event in the last minutes",
-        "Pods or events could not all be read",
-      ],
-    },
+    ...staleEndpointRules,
     "service-selectorless-empty": {
       severity: "info",
       depth: 5,
@@ -557,53 +545,6 @@ function* localPolicy(snapshot: Snapshot, object: Service): Said {
       ...gaps.slice(0, 4).map((node) => fact(ref, "node without a ready endpoint", node.metadata?.name ?? "")),
     ],
   };
-}
-
-const sliceController = "endpointslice-controller.k8s.io";
-
-function* staleEndpoints(snapshot: Snapshot): Said {
-  if (!snapshot.isServed("EndpointSlice")) return;
-  for (const slice of snapshot.list("EndpointSlice")) {
-    const { namespace = "", labels = {} } = slice.metadata ?? {};
-    if (labels["endpointslice.kubernetes.io/managed-by"] !== sliceController) continue;
-    if (isGoingAway(snapshot, slice) || !snapshot.isComplete("Pod", namespace)) continue;
-    const ref = refOf("EndpointSlice", slice);
-    const evidence: Evidence[] = [];
-    for (const [index, endpoint] of (slice.endpoints ?? []).entries()) {
-      const { addresses = [], targetRef } = endpoint;
-      if (!isUsable(endpoint) || targetRef?.kind !== "Pod" || targetRef.name === undefined) continue;
-      const path = `endpoints[${index}].addresses`;
-      const pod = snapshot.get("Pod", namespace, targetRef.name);
-      const podRef = namedRef("Pod", namespace, targetRef.name);
-      if (pod === undefined) {
-        // Pods and slices are read one after the other: a Pod that went in between has left a trace in its events.
-        if (!snapshot.isComplete("Event", namespace)) continue;
-        const about = { ...podRef, ...(targetRef.uid !== undefined && { uid: targetRef.uid }) };
-        const latest = snapshot.eventsOf(about)[0]?.lastSeen;
-        if (latest !== undefined && snapshot.takenAt - latest < 5 * minuteMs) continue;
-        if (!hasSettled(snapshot, slice, 5 * minuteMs)) continue;
-        evidence.push(field(ref, path, addresses), { type: "missing", object: podRef });
-      } else {
-        const { podIP } = pod.status ?? {};
-        const isSameFamily = podIP?.includes(":") === addresses.some((address) => address.includes(":"));
-        const hasMoved = podIP !== undefined && podIP !== "" && isSameFamily && !addresses.includes(podIP);
-        if (!hasMoved || isFinished(pod)) continue;
-        const started = pod.status?.startTime ?? pod.metadata?.creationTimestamp;
-        const readySince = conditionOf(pod, "Ready")?.lastTransitionTime;
-        if (!hasSettled(snapshot, pod, 2 * minuteMs, started) || !hasSettled(snapshot, pod, 2 * minuteMs, readySince))
-          continue;
-        evidence.push(field(ref, path, addresses), field(refOf("Pod", pod), "status.podIP", podIP));
-      }
-    }
-    if (evidence.length === 0) continue;
-    const name = labels["kubernetes.io/service-name"];
-    yield {
-      rule: "service-endpoints-stale",
-      object: ref,
-      evidence: evidence.slice(0, 8),
-      ...(name !== undefined && { related: [namedRef("Service", namespace, name)] }),
-    };
-  }
 }
 
 function nameOf(ref: ObjectRef): string {

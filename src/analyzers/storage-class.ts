@@ -72,7 +72,9 @@ type Said = Iterable<
 /** The default class that the API server takes: the newest, and of one age the first by name. */
 function newest(classes: readonly StorageClass[]): readonly StorageClass[] {
   const created = ({ metadata }: StorageClass): number => parseTime(metadata?.creationTimestamp) ?? 0;
-  return [...classes].sort((a, b) => created(b) - created(a) || compareText(a.metadata?.name ?? "", b.metadata?.name ?? ""));
+  return [...classes].sort(
+    (a, b) => created(b) - created(a) || compareText(a.metadata?.name ?? "", b.metadata?.name ?? ""),
+  );
 }
 
 function* defaults(snapshot: Snapshot, classes: readonly StorageClass[]): Said {
@@ -92,7 +94,9 @@ function* defaults(snapshot: Snapshot, classes: readonly StorageClass[]): Said {
       evidence: [
         field(ref, "metadata.annotations[storageclass.kubernetes.io/is-default-class]", undefined),
         fact(ref, "existing classes, none of them the default", namesOf(classes)),
-        ...waiting.slice(0, 4).map((claim) => field(refOf("PersistentVolumeClaim", claim), "spec.storageClassName", undefined)),
+        ...waiting
+          .slice(0, 4)
+          .map((claim) => field(refOf("PersistentVolumeClaim", claim), "spec.storageClassName", undefined)),
       ],
       related: waiting.map((claim) => refOf("PersistentVolumeClaim", claim)),
     };
@@ -108,7 +112,9 @@ function* defaults(snapshot: Snapshot, classes: readonly StorageClass[]): Said {
       field(ref, "metadata.creationTimestamp", taken.metadata?.creationTimestamp),
       ...others
         .slice(0, 4)
-        .map((other) => field(refOf("StorageClass", other), "metadata.creationTimestamp", other.metadata?.creationTimestamp)),
+        .map((other) =>
+          field(refOf("StorageClass", other), "metadata.creationTimestamp", other.metadata?.creationTimestamp),
+        ),
     ],
     related: others.map((other) => refOf("StorageClass", other)),
   };
@@ -119,7 +125,10 @@ function isPending({ status }: Claim): boolean {
 }
 
 function namesOf(classes: readonly StorageClass[]): string {
-  return classes.slice(0, 12).map(({ metadata }) => metadata?.name ?? "").join(", ");
+  return classes
+    .slice(0, 12)
+    .map(({ metadata }) => metadata?.name ?? "")
+    .join(", ");
 }
 
 function* provisionerRemoved(snapshot: Snapshot, object: StorageClass): Said {
@@ -129,7 +138,11 @@ function* provisionerRemoved(snapshot: Snapshot, object: StorageClass): Said {
   const ref = refOf("StorageClass", object);
   const { successor, isTranslated } = provisioner;
   const driver = successor === undefined ? undefined : namedRef("CSIDriver", undefined, successor);
-  if (isTranslated && (!snapshot.isComplete("CSIDriver") || driver === undefined || snapshot.find(driver) !== undefined)) return;
+  if (
+    isTranslated &&
+    (!snapshot.isComplete("CSIDriver") || driver === undefined || snapshot.find(driver) !== undefined)
+  )
+    return;
   const claims = (dynamicClaims(snapshot).get(ref.name) ?? []).filter(
     (claim) => isPending(claim) && !isGoingAway(snapshot, claim) && classNameOf(claim) === ref.name,
   );

@@ -175,9 +175,11 @@ function* judge(snapshot: Snapshot, object: Subscription): Iterable<Said> {
     return;
   }
   // A bare manifest has no state because no server has seen it.
-  const isTold = ["ResolutionFailed", "BundleUnpackFailed", "BundleUnpacking", "CatalogSourcesUnhealthy"].some(
-    (type) => condition(object, type)?.status === "True",
-  );
+  const isTold =
+    ["ResolutionFailed", "BundleUnpackFailed", "BundleUnpacking"].some(
+      (type) => condition(object, type)?.status === "True",
+    ) ||
+    (condition(object, "CatalogSourcesUnhealthy")?.status === "True" && isOwnCatalog(snapshot, object, catalog));
   const isSeen = object.metadata?.creationTimestamp !== undefined && lasted(snapshot, object, passingMs);
   if (state === "" && !isTold && isSeen) {
     yield { ...notProcessed(snapshot, object, ref, catalog), params };

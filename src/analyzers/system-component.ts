@@ -1,7 +1,16 @@
 /** What every workload stands on: cluster DNS, kube-proxy, the network, the drivers. And the version of it all. */
 import { type Evidence, fact, field } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
-import { ageOf, ageOfObject, conditionOf, graceMs, isFinished, isGoingAway, isReady, isStatusStale } from "../kube/guards.ts";
+import {
+  ageOf,
+  ageOfObject,
+  conditionOf,
+  graceMs,
+  isFinished,
+  isGoingAway,
+  isReady,
+  isStatusStale,
+} from "../kube/guards.ts";
 import type { KubeObject } from "../kube/kinds.ts";
 import { dnsFailureInWords } from "../kube/messages/dns.ts";
 import { endOfSupport } from "../kube/messages/support.ts";
@@ -55,7 +64,10 @@ export const systemComponent: Analyzer = defineAnalyzer({
       fix: "Mend the Pods of the cluster's DNS; their own log says what they miss",
       source: "tasks/administer-cluster/dns-debugging-resolution/",
       commands: dnsCommands,
-      silent: ["half of the Pods or more are ready and none fails again and again", "Pods that are unready for less than 2 minutes"],
+      silent: [
+        "half of the Pods or more are ready and none fails again and again",
+        "Pods that are unready for less than 2 minutes",
+      ],
     },
     "system-component-unhealthy": {
       severity: ["critical", "warning"],
@@ -103,7 +115,9 @@ export const systemComponent: Analyzer = defineAnalyzer({
   },
 });
 
-type Said = Iterable<Observation<"dns-down" | "dns-degraded" | "system-component-unhealthy" | "server-version-unsupported">>;
+type Said = Iterable<
+  Observation<"dns-down" | "dns-degraded" | "system-component-unhealthy" | "server-version-unsupported">
+>;
 
 // ---- DNS --------------------------------------------------------------------------------------------------------------
 
@@ -124,7 +138,8 @@ function* dns(snapshot: Snapshot): Said {
   const unready = unreadyPods(pods).filter(({ since }) => (ageOf(snapshot, since) ?? Infinity) >= graceMs.workload);
   const looping = pods.filter(isLooping);
   if (unready.length * 2 <= pods.length && looping.length === 0) return;
-  const because = dnsBecause(snapshot, pods) ?? (looping.length > 0 ? "a Pod fails again and again" : "less than half are ready");
+  const because =
+    dnsBecause(snapshot, pods) ?? (looping.length > 0 ? "a Pod fails again and again" : "less than half are ready");
   const ref = refOf("Service", first);
   const since = unready[0]?.since;
   yield {
@@ -143,7 +158,9 @@ function* dns(snapshot: Snapshot): Said {
 
 function isDns({ metadata, spec }: Service): boolean {
   const isSelecting = Object.keys(spec?.selector ?? {}).length > 0;
-  return metadata?.labels?.["k8s-app"] === "kube-dns" && isSelecting && (spec?.ports ?? []).some(({ port }) => port === 53);
+  return (
+    metadata?.labels?.["k8s-app"] === "kube-dns" && isSelecting && (spec?.ports ?? []).some(({ port }) => port === 53)
+  );
 }
 
 function isDown(snapshot: Snapshot, service: Service): boolean {
@@ -166,7 +183,9 @@ function dnsDown(snapshot: Snapshot, service: Service): Observation<"dns-down"> 
     because,
     evidence: [
       fact(ref, "usable endpoints", 0),
-      ...workloads.slice(0, 1).map((workload) => field(workload, "spec.replicas", backend.state === "asleep" ? 0 : null)),
+      ...workloads
+        .slice(0, 1)
+        .map((workload) => field(workload, "spec.replicas", backend.state === "asleep" ? 0 : null)),
       ...pods.slice(0, 4).map(whyNotReady),
       ...logEvidence(snapshot, pods),
     ],
@@ -190,7 +209,9 @@ function logsOf(snapshot: Snapshot, pods: readonly Pod[]) {
 }
 
 function dnsBecause(snapshot: Snapshot, pods: readonly Pod[]): string | undefined {
-  return logsOf(snapshot, pods).map(({ log }) => dnsFailureInWords(log.lines)).find((words) => words !== undefined);
+  return logsOf(snapshot, pods)
+    .map(({ log }) => dnsFailureInWords(log.lines))
+    .find((words) => words !== undefined);
 }
 
 function logEvidence(snapshot: Snapshot, pods: readonly Pod[]): readonly Evidence[] {
@@ -209,15 +230,24 @@ function logEvidence(snapshot: Snapshot, pods: readonly Pod[]): readonly Evidenc
 // ---- components -------------------------------------------------------------------------------------------------------
 
 /** Namespaces in which platforms live, besides kube-system. */
-const platformNamespaces = /^(?:kube-system|kube-flannel|calico-system|calico-apiserver|tigera-operator|cilium|cilium-system|metallb-system|rook-ceph|longhorn-system|kube-ovn|openshift-(?:sdn|ovn-kubernetes|dns|multus|network-operator|cluster-csi-drivers))$/;
+const platformNamespaces =
+  /^(?:kube-system|kube-flannel|calico-system|calico-apiserver|tigera-operator|cilium|cilium-system|metallb-system|rook-ceph|longhorn-system|kube-ovn|openshift-(?:sdn|ovn-kubernetes|dns|multus|network-operator|cluster-csi-drivers))$/;
 
 /** Without these no Pod gets a network, or no node joins. */
 const vital =
   /^(?:kube-proxy|calico-node|cilium|cilium-agent|anetd|kube-flannel(?:-ds.*)?|canal|weave-net|aws-node|azure-cni.*|antrea-agent|kube-ovn-cni|kindnet|kube-router|multus.*|ovnkube-node|sdn|cloud-controller-manager|.*-cloud-controller-manager|openstack-cloud-controller-manager)$/;
 
-function unhealthy(snapshot: Snapshot, ref: ObjectRef, object: Component): Observation<"system-component-unhealthy"> | undefined {
-  if (!platformNamespaces.test(ref.namespace ?? "") || isGoingAway(snapshot, object) || isStatusStale(object)) return undefined;
-  if (object.metadata?.labels?.["k8s-app"] === "kube-dns" || object.spec?.template?.metadata?.labels?.["k8s-app"] === "kube-dns") {
+function unhealthy(
+  snapshot: Snapshot,
+  ref: ObjectRef,
+  object: Component,
+): Observation<"system-component-unhealthy"> | undefined {
+  if (!platformNamespaces.test(ref.namespace ?? "") || isGoingAway(snapshot, object) || isStatusStale(object))
+    return undefined;
+  if (
+    object.metadata?.labels?.["k8s-app"] === "kube-dns" ||
+    object.spec?.template?.metadata?.labels?.["k8s-app"] === "kube-dns"
+  ) {
     return undefined;
   }
   const { desired, ready, path } = countsOf(ref, object);
@@ -233,7 +263,11 @@ function unhealthy(snapshot: Snapshot, ref: ObjectRef, object: Component): Obser
     object: ref,
     severity: vital.test(ref.name) ? "critical" : "warning",
     ...(ready === 0 && { because: "none is ready" }),
-    evidence: [field(ref, path.ready, ready), field(ref, path.desired, desired), ...unready.slice(0, 5).map(unreadyEvidence)],
+    evidence: [
+      field(ref, path.ready, ready),
+      field(ref, path.desired, desired),
+      ...unready.slice(0, 5).map(unreadyEvidence),
+    ],
     related: unready.map((each) => each.ref),
     ...(first.since !== undefined && { since: first.since }),
     params: { selector: selector === undefined ? "" : formatSelector(selector) },
@@ -242,15 +276,14 @@ function unhealthy(snapshot: Snapshot, ref: ObjectRef, object: Component): Obser
 
 function countsOf(ref: ObjectRef, object: Component) {
   if (ref.kind === "DaemonSet") {
-    // The reference was made from the list of that kind.
-    const { status } = object as KubeObject<"DaemonSet">;
+    const { status }: KubeObject<"DaemonSet"> = object;
     return {
       desired: status?.desiredNumberScheduled ?? 0,
       ready: status?.numberReady ?? 0,
       path: { desired: "status.desiredNumberScheduled", ready: "status.numberReady" },
     };
   }
-  const { spec, status } = object as KubeObject<"Deployment">;
+  const { spec, status }: KubeObject<"Deployment"> = object;
   return {
     desired: spec?.replicas ?? 1,
     ready: status?.readyReplicas ?? 0,
@@ -260,7 +293,7 @@ function countsOf(ref: ObjectRef, object: Component) {
 
 /** A Deployment that keeps as many Pods as its rollout promises is being replaced, not broken. */
 function isWithinRollout(object: Component, desired: number, ready: number): boolean {
-  const { status, spec } = object as KubeObject<"Deployment">;
+  const { status, spec }: KubeObject<"Deployment"> = object;
   const available = status?.conditions?.find(({ type }) => type === "Available");
   const progressing = status?.conditions?.find(({ type }) => type === "Progressing");
   const isProgressing = progressing?.status === "True" && progressing.reason !== "NewReplicaSetAvailable";
@@ -300,6 +333,8 @@ function* version(snapshot: Snapshot): Said {
 /** Some providers do not mark the version of the server: their nodes tell. */
 function hasVendorNodes(snapshot: Snapshot): boolean {
   const nodes = snapshot.list("Node");
-  const isManaged = nodes.every(({ metadata }) => metadata?.labels?.["node-role.kubernetes.io/control-plane"] === undefined);
+  const isManaged = nodes.every(
+    ({ metadata }) => metadata?.labels?.["node-role.kubernetes.io/control-plane"] === undefined,
+  );
   return isManaged && nodes.some(({ spec }) => /^(?:azure|aws|gce):/.test(spec?.providerID ?? ""));
 }

@@ -92,5 +92,9 @@ function nodeState(
   const ready = conditionOf(node, "Ready");
   if (ready === undefined || ready.status === "True") return undefined;
   const ref = refOf("Node", node);
-  return { because: "the node is not ready", ref, evidence: field(ref, "status.conditions[Ready].status", ready.status) };
+  return {
+    because: "the node is not ready",
+    ref,
+    evidence: field(ref, "status.conditions[Ready].status", ready.status),
+  };
 }

@@ -21,13 +21,20 @@ export const activeFiltersVariable = "K8SGPT_ACTIVE_FILTERS";
  * @throws Fault when the file cannot be read or is no YAML map
  */
 export async function readConfig(place: ConfigPlace, env: Surroundings["env"]): Promise<Config> {
-  const { path, text } = await readConfigText(place);
-  const values = text.trim() === "" ? {} : await parseConfig(text, path);
+  const { path, values } = await readConfigValues(place);
   const overriding = env[activeFiltersVariable];
   if (overriding !== undefined && overriding.trim() !== "") {
     return { activeFilters: wordsOf(overriding, /[\s,]+/), activeFiltersFrom: activeFiltersVariable };
   }
   return { activeFilters: wordsOf(valueOf(values, "active_filters"), /\s+/), activeFiltersFrom: path };
+}
+
+/** The config file as a map, and which file that was; an empty map when there is none. @throws Fault as `readConfig` */
+export async function readConfigValues(
+  place: ConfigPlace,
+): Promise<{ readonly path: string; readonly values: unknown }> {
+  const { path, text } = await readConfigText(place);
+  return { path, values: text.trim() === "" ? {} : await parseConfig(text, path) };
 }
 
 /** The text of the config file and which file that was; empty when there is none. */

@@ -22,7 +22,21 @@ export function wordsOf(value: unknown, separator: RegExp): readonly string[] | 
   return items.flatMap((item) => textOf(item)?.trim() ?? []).filter((word) => word !== "");
 }
 
-function textOf(value: unknown): string | undefined {
+/** A scalar as text; undefined for nothing, for lists and for maps. */
+export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+/** A number, also where it was written as text; undefined for anything else. */
+export function numberOf(value: unknown): number | undefined {
+  const text = textOf(value)?.trim();
+  const number = text === undefined || text === "" ? Number.NaN : Number(text);
+  return Number.isFinite(number) ? number : undefined;
+}
+
+/** Text that is not empty: k8sgpt writes `""` for what was not given. */
+export function filledText(value: unknown): string | undefined {
+  const text = textOf(value);
+  return text === undefined || text === "" ? undefined : text;
 }

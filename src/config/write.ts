@@ -1,5 +1,5 @@
 /**
- * Changes one key of the config file and nothing else: order and comments stay. The new text is written beside the old
+ * Changes what it is told to of the config file and nothing else: order and comments stay. The new text is written beside the old
  * file, flushed and renamed over it, so that a crash leaves one of the two whole; a lock file makes concurrent writers
  * wait for each other, and the change is computed from what the file holds once the lock is ours. A file that does not
  * parse is left alone.
@@ -7,6 +7,7 @@
 import { chmod, mkdir, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Document } from "yaml";
 import { Fault, messageOf } from "../fault.ts";
 import type { ConfigPlace } from "./place.ts";
 import { readConfigText } from "./read.ts";
@@ -20,6 +21,9 @@ const lockStaleMs = 30_000;
 /** The new list, or undefined to remove the key, which means the core set. */
 export type FilterChange = (current: readonly string[] | undefined) => readonly string[] | undefined;
 
+/** The parser, loaded when something is written. */
+type Yaml = typeof import("yaml");
+
 /**
  * Stores the filters that `change` makes of the stored ones.
  *
@@ -27,6 +31,30 @@ export type FilterChange = (current: readonly string[] | undefined) => readonly 
  * @throws Fault when the file cannot be parsed, locked or written; whatever `change` throws
  */
 export async function writeActiveFilters(place: ConfigPlace, change: FilterChange): Promise<readonly string[]> {
+  return editConfig(place, (document, { isScalar, isSeq }) => {
+    const key = keyIn(document.contents, "active_filters") ?? "active_filters";
+    const stored = document.get(key);
+    const current = wordsOf(isSeq(stored) ? stored.toJSON() : stored, /\s+/);
+    const filters = change(current);
+    if (filters === undefined) document.delete(key);
+    else if (isSeq(stored)) {
+      // Items that stay keep their node, and with it their comments.
+      const nodes = new Map(stored.items.map((item) => [String(isScalar(item) ? item.value : item), item]));
+      stored.items = filters.map((name) => nodes.get(name) ?? document.createNode(name));
+    } else document.set(key, document.createNode(filters));
+  });
+}
+
+/**
+ * Changes the file's document in place and stores it when its text changed.
+ *
+ * @returns what the user should know besides, in sentences
+ * @throws Fault when the file cannot be parsed, locked or written; whatever `change` throws
+ */
+export async function editConfig(
+  place: ConfigPlace,
+  change: (document: Document, yaml: Yaml) => void,
+): Promise<readonly string[]> {
   // A config file is often a link into a folder of dotfiles: the target is replaced, the link stays.
   const path = await realpath(place.path).catch(() => place.path);
   const folder = dirname(path);
@@ -34,7 +62,7 @@ export async function writeActiveFilters(place: ConfigPlace, change: FilterChang
     if (!place.explicit) await mkdir(folder, { recursive: true, mode: 0o700 });
     return await whileLocked(`${path}.lock`, async () => {
       const { text } = await readConfigText(place);
-      const edited = await withActiveFilters(text, path, change);
+      const edited = await editedText(text, path, change);
       if (edited === text) return [];
       const warnings = await wideModes(path, place.explicit ? undefined : folder);
       await replaceFile(path, edited);
@@ -49,10 +77,14 @@ export async function writeActiveFilters(place: ConfigPlace, change: FilterChang
   }
 }
 
-/** `text` with its `active_filters` changed. */
-async function withActiveFilters(text: string, path: string, change: FilterChange): Promise<string> {
-  const { parseDocument, isMap, isScalar, isSeq } = await import("yaml");
-  const document = parseDocument(text);
+async function editedText(
+  text: string,
+  path: string,
+  change: (document: Document, yaml: Yaml) => void,
+): Promise<string> {
+  const yaml = await import("yaml");
+  const { parseDocument, isMap } = yaml;
+  const document: Document = parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined || (document.contents !== null && !isMap(document.contents))) {
     throw new Fault(
@@ -63,22 +95,20 @@ async function withActiveFilters(text: string, path: string, change: FilterChang
       },
     );
   }
-  const pair = isMap(document.contents)
-    ? document.contents.items.find(({ key }) => isScalar(key) && String(key.value).toLowerCase() === "active_filters")
-    : undefined;
-  // The parser types keys loosely; this one was just seen to be a scalar.
-  const key = pair !== undefined && isScalar(pair.key) ? String(pair.key.value) : "active_filters";
-  const stored = document.get(key);
-  const current = wordsOf(isSeq(stored) ? stored.toJSON() : stored, /\s+/);
-  const filters = change(current);
-  if (filters === undefined) document.delete(key);
-  else if (isSeq(stored)) {
-    // Items that stay keep their node, and with it their comments.
-    const nodes = new Map(stored.items.map((item) => [String(isScalar(item) ? item.value : item), item]));
-    stored.items = filters.map((name) => nodes.get(name) ?? document.createNode(name));
-  } else document.set(key, document.createNode(filters));
+  change(document, yaml);
   if (isMap(document.contents) && document.contents.items.length === 0 && text.trim() === "") return "";
   return document.toString({ lineWidth: 0, ...layoutOf(text) });
+}
+
+/** The key of `map` that is spelled like `name`, whatever its letter case; undefined when there is none. */
+export function keyIn(map: unknown, name: string): string | undefined {
+  if (typeof map !== "object" || map === null || !("items" in map) || !Array.isArray(map.items)) return undefined;
+  const keys = map.items.flatMap((item: unknown) => {
+    const key = typeof item === "object" && item !== null && "key" in item ? item.key : undefined;
+    const value = typeof key === "object" && key !== null && "value" in key ? key.value : key;
+    return typeof value === "string" ? [value] : [];
+  });
+  return keys.find((key) => key === name) ?? keys.find((key) => key.toLowerCase() === name.toLowerCase());
 }
 
 /** How the file is indented, so that lines that did not change stay the same. */

@@ -5,6 +5,7 @@
 import type { Analyzer } from "../analyzers/define.ts";
 import type { ClusterSource, ReadProgress } from "../cluster/source.ts";
 import { messageOf } from "../fault.ts";
+import { type AcceptRule, withoutAccepted } from "../findings/accept.ts";
 import { correlate } from "../findings/correlate.ts";
 import type { Finding } from "../findings/finding.ts";
 import { foldFindings, type Observed } from "../findings/fold.ts";
@@ -25,6 +26,8 @@ export interface AnalyzeOptions {
   readonly include: readonly ("info" | "risk")[];
   /** Read the last log lines of failing containers. */
   readonly logs: boolean;
+  /** What is accepted by file; annotations count always. */
+  readonly accept?: readonly AcceptRule[];
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ReadProgress) => void;
 }
@@ -57,7 +60,7 @@ export function kindsFor(analyzers: readonly Analyzer[]): readonly KindName[] {
 export function diagnose(
   snapshot: Snapshot,
   input: Pick<SnapshotInput, "objects">,
-  options: Pick<AnalyzeOptions, "analyzers" | "scope" | "selector" | "include">,
+  options: Pick<AnalyzeOptions, "analyzers" | "scope" | "selector" | "include" | "accept">,
 ): Report {
   const observed: Observed[] = [];
   const errors: string[] = [];
@@ -85,10 +88,14 @@ export function diagnose(
     stats.push({ analyzer: name, durationMs: performance.now() - started, findings: observed.length - before });
   }
 
-  const all = foldFindings(snapshot, observed).filter((finding) => isAskedFor(snapshot, finding, options));
+  const asked = foldFindings(snapshot, observed).filter((finding) => isAskedFor(snapshot, finding, options));
+  // Before correlation: what somebody accepted explains nothing, and what follows from it stands for itself.
+  const { findings: all, accepted, warnings } = withoutAccepted(snapshot, asked, options.accept ?? []);
+  errors.push(...warnings);
   const isShown = ({ severity }: { severity: Severity }): boolean =>
     severity === "critical" || severity === "warning" || options.include.includes(severity);
   const findings = all.filter(isShown);
+  const acceptedShown = accepted.filter(({ finding }) => isShown(finding));
   coverage.push(...readGaps(snapshot, options.analyzers), ...notesOf(snapshot));
   const complete = !coverage.some(({ level }) => level === "gap");
   const problems = findings.filter(({ severity }) => severity === "critical" || severity === "warning");
@@ -101,6 +108,7 @@ export function diagnose(
     analyzers: ran,
     findings,
     incidents: correlate(snapshot, findings),
+    ...(acceptedShown.length > 0 && { accepted: acceptedShown }),
     coverage,
     errors,
     hidden: {

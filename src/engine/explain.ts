@@ -1,4 +1,5 @@
 /** What explaining needs of an analysis beside its report: the names to mask. */
+import { createDictionary } from "../anonymize/dictionary.ts";
 import { credentialsOnly, type Masking } from "../anonymize/plain.ts";
 import { dictionaryOf } from "../anonymize/snapshot.ts";
 import type { ClusterSource } from "../cluster/source.ts";
@@ -17,12 +18,17 @@ export function remembering(source: ClusterSource): RememberingSource {
   let last: SnapshotInput | undefined;
   return {
     source: {
-      ...source,
-      read: async (request) => {
-        const input = await source.read(request);
-        last = input;
-        return input;
+      info: source.info,
+      async read(request) {
+        last = await source.read(request);
+        return last;
       },
+      log: async (request, signal) => source.log(request, signal),
+      hasNamespace: async (name, signal) => source.hasNamespace(name, signal),
+      ...(source.openapi !== undefined && {
+        openapi: async (groupVersion: string, signal: AbortSignal) => source.openapi?.(groupVersion, signal),
+      }),
+      close: async () => source.close(),
     },
     lastRead: () => last,
   };
@@ -33,8 +39,8 @@ export function remembering(source: ClusterSource): RememberingSource {
  * that do not exist or whose kind was not read.
  */
 export function maskingFor(report: Report, input: SnapshotInput | undefined, anonymized: boolean): Masking {
-  if (!anonymized || input === undefined) return credentialsOnly;
-  const dictionary = dictionaryOf(input);
+  if (!anonymized) return credentialsOnly;
+  const dictionary = input === undefined ? createDictionary() : dictionaryOf(input);
   const learn = ({ kind, namespace, name }: ObjectRef): void => {
     if (namespace !== undefined) dictionary.learn(namespace, "ns");
     dictionary.learn(name, kind === "Namespace" ? "ns" : kind.toLowerCase());

@@ -3,50 +3,65 @@
  * - exactly, when B names A's object as its cause, or both name the same one;
  * - strongly, when the object graph leads from A to B through objects that are themselves in a bad state, the rules fit
  *   (explains.ts), and A did not begin after B.
- * Nothing is merged because it is near in time or on the same node. Members plus single findings are all findings; the
- * severity of an incident is the worst of its members; the same findings in any order give the same incidents.
+ * Nothing is merged because it is near in time or on the same node: that is told as "possibly related". Where several
+ * causes explain one roll-up, it belongs to the one that explains most of its Pods. Members plus single findings are all
+ * findings; the severity of an incident is the worst of its members; the same findings in any order give the same incidents.
  */
 import { backendsOf, causesOf, type EdgeKind } from "../kube/graph.ts";
+import { isKindName, kindDefinition, type KindName, resourceName } from "../kube/kinds.ts";
+import { tellsOfLookupFailure } from "../kube/messages/lookup.ts";
 import { compareRefs, compareText, keyOf, type ObjectRef } from "../kube/object-ref.ts";
-import { topOwnerOf } from "../kube/relations.ts";
+import { isOfKind, topOwnerOf } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { hourMs, minuteMs } from "../kube/time.ts";
-import { isRollUp, mayExplain, mayPass } from "./explains.ts";
+import { isAboutNames, isRollUp, mayExplain } from "./explains.ts";
 import type { Finding } from "./finding.ts";
 import { compareFindings } from "./fold.ts";
-import type { ChainStep, Incident } from "./report.ts";
+import type { ChainStep, Contribution, HiddenCause, Incident } from "./report.ts";
 import { worse } from "./severity.ts";
 
 const maxHops = 6;
+/** A cause that is noticed a little later than what it does is still its cause. */
+const slackMs = 5 * minuteMs;
 
 /** How a finding is explained by another. */
 interface Link {
   readonly parent: Finding;
   readonly strength: "exact" | "strong";
-  readonly hops: number;
+  /** The edges from the finding's object to the parent's; empty when it is named, or the same object. */
+  readonly path: readonly EdgeKind[];
 }
 
-/** Folds `findings` (worst first) into incidents, worst first. Risks are never cause nor symptom: each stands alone. */
-export function correlate(snapshot: Snapshot, findings: readonly Finding[]): readonly Incident[] {
+/** Folds `findings` into incidents, worst first. Risks are never cause nor symptom: each stands alone. */
+export function correlate(snapshot: Snapshot, given: readonly Finding[]): readonly Incident[] {
+  const findings = [...given].sort(compareFindings);
   const candidates = findings.filter(({ severity }) => severity !== "risk");
   const parents = new Map<Finding, Link>();
+  const links = new Map<Finding, readonly Link[]>();
   const indexes = indexesOf(candidates);
   for (const finding of candidates) {
-    const link = bestLink([...exactLinks(finding, indexes), ...strongLinks(snapshot, finding, indexes)]);
-    if (link !== undefined) parents.set(finding, link);
+    const found = [...exactLinks(finding, indexes), ...strongLinks(snapshot, finding, indexes)].sort(compareLinks);
+    links.set(finding, found);
+    const [best] = found;
+    if (best !== undefined) parents.set(finding, best);
   }
   cutCycles(candidates, parents);
   joinSameCause(candidates, parents);
-
-  const groups = new Map<Finding, Finding[]>();
-  for (const finding of findings) {
-    const root = rootOf(finding, parents);
-    const group = groups.get(root);
-    if (group === undefined) groups.set(root, [finding]);
-    else group.push(finding);
+  for (const finding of candidates) {
+    if (!isRollUp(finding.rule)) continue;
+    const better = linkOfMostPods(snapshot, finding, links.get(finding) ?? [], parents, indexes);
+    if (better !== undefined) parents.set(finding, better);
   }
-  return [...groups]
-    .map(([root, members]) => incidentOf(snapshot, root, members, parents))
+
+  const roots = new Map(findings.map((finding) => [finding, rootOf(finding, parents)]));
+  const groups = Map.groupBy(findings, (finding) => roots.get(finding) ?? finding);
+  const incidents = [...groups].map(([root, members]) => incidentOf(snapshot, root, members, { parents, links, roots }));
+  const related = possiblyRelated(snapshot, incidents);
+  return incidents
+    .map((incident) => {
+      const near = related.get(incident.id) ?? [];
+      return near.length === 0 ? incident : { ...incident, possiblyRelated: near };
+    })
     .sort((a, b) => scoreOf(snapshot, b) - scoreOf(snapshot, a) || compareText(a.id, b.id));
 }
 
@@ -78,23 +93,50 @@ function push(map: Map<string, Finding[]>, key: string, finding: Finding): void 
   else list.push(finding);
 }
 
+/** A symptom is never nearer to the root than its cause, unless it only sums up what its Pods or its Service do. */
+function mayBeParent(parent: Finding, finding: Finding): boolean {
+  if (parent === finding) return false;
+  return parent.depth <= finding.depth || (isRollUp(finding.rule) && !isRollUp(parent.rule));
+}
+
 /** B names A's object as its cause, or A lists B's object among those that it hurts. */
-function exactLinks(finding: Finding, indexes: Indexes): readonly Link[] {
-  const named = finding.cause === undefined ? [] : (indexes.byObject.get(keyOf(finding.cause)) ?? []);
+function exactLinks(finding: Finding, { byObject, byRelated }: Indexes): readonly Link[] {
+  const named = (finding.cause === undefined ? [] : (byObject.get(keyOf(finding.cause)) ?? [])).filter(
+    // Many rules speak of one node, and what is only context there breaks nothing.
+    (parent) =>
+      mayExplain(parent.rule, finding.rule) || (finding.cause?.kind !== "Node" && parent.severity !== "info"),
+  );
   const relating = finding.objects
-    .flatMap((object) => indexes.byRelated.get(keyOf(object)) ?? [])
+    .flatMap((object) => byRelated.get(keyOf(object)) ?? [])
     .filter(({ depth, rule }) => !isRollUp(rule) && depth < finding.depth && mayExplain(rule, finding.rule));
   return [...named, ...relating]
-    .filter((parent) => parent !== finding && parent.depth <= finding.depth)
-    .map((parent) => ({ parent, strength: "exact" as const, hops: 1 }));
+    .filter((parent) => mayBeParent(parent, finding))
+    .map((parent) => ({ parent, strength: "exact" as const, path: [] }));
 }
 
 /** Walks from B towards what can break it, through objects in a bad state only. */
 function strongLinks(snapshot: Snapshot, finding: Finding, { byObject, bad }: Indexes): readonly Link[] {
   const links: Link[] = [];
-  const seen = new Set(finding.objects.map(keyOf));
-  let frontier: { ref: ObjectRef; path: readonly EdgeKind[] }[] = finding.objects.map((ref) => ({ ref, path: [] }));
-  for (const object of finding.objects) collect(object, [], 0);
+  for (const { ref, path } of walk(snapshot, finding.objects, bad)) {
+    for (const parent of byObject.get(keyOf(ref)) ?? []) {
+      if (!mayBeParent(parent, finding) || !mayExplain(parent.rule, finding.rule, path)) continue;
+      if (explainsInTime(parent, finding) && explainsInWords(snapshot, parent, finding)) {
+        links.push({ parent, strength: "strong", path });
+      }
+    }
+  }
+  return links;
+}
+
+/** The objects that can break `objects`, themselves first, nearest first; healthy objects end the way. */
+function walk(
+  snapshot: Snapshot,
+  objects: readonly ObjectRef[],
+  bad: ReadonlySet<string>,
+): readonly { readonly ref: ObjectRef; readonly path: readonly EdgeKind[] }[] {
+  const seen = new Set(objects.map(keyOf));
+  let frontier: { ref: ObjectRef; path: readonly EdgeKind[] }[] = objects.map((ref) => ({ ref, path: [] }));
+  const met = [...frontier];
   for (let hops = 1; hops <= maxHops && frontier.length > 0; hops += 1) {
     const next: typeof frontier = [];
     for (const { ref, path } of frontier) {
@@ -104,39 +146,99 @@ function strongLinks(snapshot: Snapshot, finding: Finding, { byObject, bad }: In
         const isCarrier = from.kind === "ReplicaSet" || from.kind === "Job";
         if (seen.has(key) || (!bad.has(key) && !isCarrier)) continue;
         seen.add(key);
-        const trail = [...path, kind];
-        collect(from, trail, hops);
-        next.push({ ref: from, path: trail });
+        next.push({ ref: from, path: [...path, kind] });
       }
     }
+    met.push(...next);
     frontier = next;
   }
-  return links;
+  return met;
+}
 
-  function collect(ref: ObjectRef, trail: readonly EdgeKind[], hops: number): void {
-    for (const parent of byObject.get(keyOf(ref)) ?? []) {
-      if (parent === finding || parent.depth > finding.depth) continue;
-      if (!mayExplain(parent.rule, finding.rule) || !trail.every((edge) => mayPass(parent.rule, edge))) continue;
-      if (beganAfter(parent, finding)) continue;
-      links.push({ parent, strength: "strong", hops });
-    }
+/** Whether A did not begin clearly later than B; unknown onsets do not count against it, nor does context explain failures. */
+function explainsInTime(cause: Finding, symptom: Finding): boolean {
+  if (cause.severity === "info" && symptom.severity !== "info" && cause.rule !== "node-rebooted") return false;
+  // A Pod that is on a lost node cannot end, whenever it was asked to.
+  if (symptom.rule === "pod-stuck-terminating") return true;
+  return cause.since === undefined || symptom.since === undefined || cause.since <= symptom.since + slackMs;
+}
+
+/** What some causes must be able to show in the symptom's own words. */
+function explainsInWords(snapshot: Snapshot, cause: Finding, symptom: Finding): boolean {
+  const isLookup = isAboutNames(cause.rule) && !isRollUp(symptom.rule);
+  if (isLookup) return wordsOf(snapshot, symptom).some(tellsOfLookupFailure);
+  if (symptom.rule === "node-not-ready") return wordsOf(snapshot, symptom).some((text) => pluginWords.test(text));
+  return true;
+}
+
+/** How a kubelet says that the network or storage plugin is why its node is not ready. */
+const pluginWords = /network ?plugin|NetworkReady=false|\bcni\b|CSINode/i;
+
+function wordsOf(snapshot: Snapshot, { evidence, objects }: Finding): readonly string[] {
+  const said = evidence.flatMap((item) =>
+    item.type === "event" ? [item.message] : item.type === "log" ? item.lines : "value" in item ? [String(item.value)] : [],
+  );
+  const logs = objects.flatMap((ref) => {
+    const located = snapshot.find(ref);
+    if (!isOfKind(located, "Pod")) return [];
+    const containers = [...(located.object.spec?.initContainers ?? []), ...(located.object.spec?.containers ?? [])];
+    return containers.flatMap(({ name = "" }) => snapshot.logOf(ref.namespace ?? "", ref.name, name)?.lines ?? []);
+  });
+  return [...said, ...logs];
+}
+
+/** Exact before strong, then nearest to the root, then the earliest, then the fewest hops, then the worst, then by id. */
+function compareLinks(a: Link, b: Link): number {
+  return (
+    (a.strength === b.strength ? 0 : a.strength === "exact" ? -1 : 1) ||
+    a.parent.depth - b.parent.depth ||
+    (a.parent.since ?? Infinity) - (b.parent.since ?? Infinity) ||
+    a.path.length - b.path.length ||
+    compareFindings(a.parent, b.parent)
+  );
+}
+
+/**
+ * Half of a workload's Pods are on a lost node and the others run out of memory: the roll-up belongs to the cause of more of
+ * them. A controller that is not allowed to make its Pods has none to count, so what names it stays its cause.
+ */
+function linkOfMostPods(
+  snapshot: Snapshot,
+  finding: Finding,
+  links: readonly Link[],
+  parents: ReadonlyMap<Finding, Link>,
+  { byObject, bad }: Indexes,
+): Link | undefined {
+  const [best] = links;
+  if (best === undefined || best.strength === "exact" || /^(?:create-blocked|webhook|quota)-/.test(best.parent.rule)) {
+    return undefined;
   }
+  const byRoot = Map.groupBy(
+    links.filter(({ parent }) => !goesThrough(parent, finding, parents)),
+    ({ parent }) => rootOf(parent, parents),
+  );
+  if (byRoot.size < 2) return undefined;
+  const pods = walk(snapshot, finding.objects, bad).filter(({ ref }) => ref.kind === "Pod");
+  const counts = new Map<Finding, number>();
+  for (const { ref } of pods) {
+    const own = (byObject.get(keyOf(ref)) ?? []).filter(({ rule, severity }) => !isRollUp(rule) && severity !== "info");
+    const node = causesOf(snapshot, ref).flatMap(({ kind, from }) => (kind === "node" ? (byObject.get(keyOf(from)) ?? []) : []));
+    const told = own.length > 0 ? own : node.filter(({ rule }) => mayExplain(rule, finding.rule, ["node"]));
+    for (const root of new Set(told.map((each) => rootOf(each, parents)))) counts.set(root, (counts.get(root) ?? 0) + 1);
+  }
+  const [most] = [...byRoot].sort(([a, [first]], [b, [second]]) => {
+    const more = (counts.get(b) ?? 0) - (counts.get(a) ?? 0);
+    return more === 0 && first !== undefined && second !== undefined ? compareLinks(first, second) : more;
+  });
+  return most === undefined || (counts.get(most[0]) ?? 0) === 0 ? undefined : most[1][0];
 }
 
-/** Whether A began clearly later than B; unknown onsets do not count against it. */
-function beganAfter(cause: Finding, symptom: Finding): boolean {
-  return cause.since !== undefined && symptom.since !== undefined && cause.since > symptom.since + 5 * minuteMs;
-}
-
-/** Exact before strong, then nearest to the root, then the fewest hops, then the worst, then by id. */
-function bestLink(links: readonly Link[]): Link | undefined {
-  return [...links].sort(
-    (a, b) =>
-      (a.strength === b.strength ? 0 : a.strength === "exact" ? -1 : 1) ||
-      a.parent.depth - b.parent.depth ||
-      a.hops - b.hops ||
-      compareFindings(a.parent, b.parent),
-  )[0];
+/** Whether the way from `finding` to its root leads through `through`. */
+function goesThrough(finding: Finding, through: Finding, parents: ReadonlyMap<Finding, Link>): boolean {
+  for (let current: Finding | undefined = finding; current !== undefined; current = parents.get(current)?.parent) {
+    if (current === through) return true;
+  }
+  return false;
 }
 
 /** Two findings of one depth may explain each other: the one that sorts first becomes the root. */
@@ -162,7 +264,7 @@ function joinSameCause(candidates: readonly Finding[], parents: Map<Finding, Lin
   for (const same of byCause.values()) {
     const [first, ...others] = [...same].sort((a, b) => a.depth - b.depth || compareFindings(a, b));
     if (first === undefined) continue;
-    for (const other of others) parents.set(other, { parent: first, strength: "exact", hops: 1 });
+    for (const other of others) parents.set(other, { parent: first, strength: "exact", path: [] });
   }
 }
 
@@ -172,18 +274,29 @@ function rootOf(finding: Finding, parents: ReadonlyMap<Finding, Link>): Finding 
   return current;
 }
 
-function incidentOf(
-  snapshot: Snapshot,
-  root: Finding,
-  unsorted: readonly Finding[],
-  parents: ReadonlyMap<Finding, Link>,
-): Incident {
+/** How the findings hang together. */
+interface Web {
+  readonly parents: ReadonlyMap<Finding, Link>;
+  /** All that could explain a finding, best first. */
+  readonly links: ReadonlyMap<Finding, readonly Link[]>;
+  readonly roots: ReadonlyMap<Finding, Finding>;
+}
+
+function incidentOf(snapshot: Snapshot, root: Finding, unsorted: readonly Finding[], web: Web): Incident {
   const members = [
     root,
     ...unsorted.filter((member) => member !== root).sort((a, b) => a.depth - b.depth || compareFindings(a, b)),
   ];
-  const links = members.map((member) => parents.get(member)).filter((link) => link !== undefined);
+  const links = members.flatMap((member) => {
+    const link = web.parents.get(member);
+    if (link === undefined) return [];
+    const { parent, strength, path } = link;
+    return [{ finding: member.id, explainedBy: parent.id, strength, along: path }];
+  });
   const onsets = members.map(({ since }) => since).filter((since) => since !== undefined);
+  const contributing = contributionsTo(snapshot, root, members, web);
+  const shared = sharedWith(root, web);
+  const hidden = hiddenCauses(snapshot, root);
   return {
     id: root.id,
     severity: members.map(({ severity }) => severity).reduce(worse),
@@ -192,8 +305,168 @@ function incidentOf(
     chain: chainOf(snapshot, root, members),
     affected: affectedBy(snapshot, members),
     confidence: links.length === 0 ? "none" : links.every(({ strength }) => strength === "exact") ? "exact" : "strong",
+    ...(links.length > 0 && { links }),
+    ...(contributing.length > 0 && { contributing }),
+    ...(shared.length > 0 && { alsoExplains: shared }),
+    ...(hidden.length > 0 && { hiddenBy: hidden }),
     ...(onsets.length > 0 && { since: root.since ?? Math.min(...onsets) }),
   };
+}
+
+/** The roots of other incidents that explain members too, and workloads at zero behind the root. */
+function contributionsTo(
+  snapshot: Snapshot,
+  root: Finding,
+  members: readonly Finding[],
+  { links, roots }: Web,
+): readonly Contribution[] {
+  const others = members
+    .flatMap((member) => links.get(member) ?? [])
+    .map(({ parent }) => roots.get(parent) ?? parent)
+    .filter((other) => other !== root);
+  const found = [...new Set(others)]
+    .sort(compareFindings)
+    .map((other) => ({ object: other.owner ?? other.object, what: other.title, finding: other.id }));
+  return [...found, ...asleepBehind(snapshot, root)];
+}
+
+/** Findings of other incidents that could be explained from this one. */
+function sharedWith(root: Finding, { links, roots }: Web): readonly Finding[] {
+  return [...links]
+    .filter(
+      ([finding, found]) => roots.get(finding) !== root && found.some(({ parent }) => (roots.get(parent) ?? parent) === root),
+    )
+    .map(([finding]) => finding)
+    .sort(compareFindings);
+}
+
+/** Workloads scaled to zero behind the Service that the root's object depends on: somebody's wish, and yet why. */
+function asleepBehind(snapshot: Snapshot, root: Finding): readonly Contribution[] {
+  const asleep = new Map<string, ObjectRef>();
+  let frontier: readonly ObjectRef[] = root.objects;
+  for (let hops = 0; hops < 3; hops += 1) {
+    frontier = frontier.flatMap((ref) =>
+      causesOf(snapshot, ref).flatMap(({ kind, from }) => (kind === "backend" || kind === "select" ? [from] : [])),
+    );
+    for (const ref of frontier) {
+      const located = snapshot.find(ref);
+      const hasReplicas = isOfKind(located, "Deployment") || isOfKind(located, "StatefulSet") || isOfKind(located, "ReplicaSet");
+      if (hasReplicas && located.object.spec?.replicas === 0) asleep.set(keyOf(ref), ref);
+    }
+  }
+  return [...asleep.values()].sort(compareRefs).map((object) => ({ object, what: "it is scaled to zero" }));
+}
+
+/** For each kind of object that may hold the cause, one rule that would say so. */
+const hidingPlaces: readonly (readonly [KindName, string])[] = [
+  ["Node", "node-not-ready"],
+  ["Pod", "container-exit-loop"],
+  ["ConfigMap", "configmap-missing"],
+  ["Secret", "secret-missing"],
+  ["ServiceAccount", "serviceaccount-missing"],
+  ["PersistentVolumeClaim", "pvc-lost"],
+  ["PersistentVolume", "pv-failed"],
+  ["StorageClass", "storageclass-provisioner-removed"],
+  ["ResourceQuota", "quota-exhausted"],
+  ["ValidatingWebhookConfiguration", "webhook-backend-missing"],
+  ["MutatingWebhookConfiguration", "webhook-backend-missing"],
+  ["Service", "service-selector-matches-nothing"],
+  ["APIService", "apiservice-unavailable"],
+  ["Lease", "leader-lease-stale"],
+];
+
+/** Kinds that were asked for and not read whole, if what stands in them could explain the root. */
+function hiddenCauses(snapshot: Snapshot, root: Finding): readonly HiddenCause[] {
+  const { namespace } = root.object;
+  return hidingPlaces.flatMap(([kind, rule]) => {
+    if (root.object.kind === kind || !mayExplain(rule, root.rule)) return [];
+    const isNamespaced = kindDefinition(kind).namespaced;
+    return snapshot.reads
+      .filter(
+        (read) =>
+          read.kind === kind &&
+          (read.state === "unread" || read.state === "partial") &&
+          (!isNamespaced || namespace === undefined || read.namespace === undefined || read.namespace === namespace),
+      )
+      .slice(0, 1)
+      .map(({ namespace: where, reason, state }) => ({
+        what: resourceName(kindDefinition(kind)),
+        ...(where !== undefined && { namespace: where }),
+        reason: reason ?? (state === "partial" ? "only some could be read" : "could not be read"),
+      }));
+  });
+}
+
+/** How near two onsets must be to be told together. */
+const nearMs = 10 * minuteMs;
+const relatedLimit = 5;
+
+/**
+ * What may have to do with each other without a path between them: an incident of a node, a zone, a registry or a policy, and
+ * incidents of Pods that are there and went bad at about that time. Two Pods on one node are not enough.
+ */
+function possiblyRelated(snapshot: Snapshot, incidents: readonly Incident[]): ReadonlyMap<string, readonly Contribution[]> {
+  const related = new Map<string, Contribution[]>();
+  const relate = (incident: Incident, other: Incident, what: string): void => {
+    const known = related.get(incident.id) ?? [];
+    const { root } = other;
+    related.set(incident.id, [...known, { object: root.owner ?? root.object, what, finding: root.id }]);
+  };
+  const byPlace = new Map<string, Incident[]>();
+  for (const incident of incidents) {
+    if (incident.severity === "risk") continue;
+    for (const place of placesOf(snapshot, incident)) {
+      const there = byPlace.get(place);
+      if (there === undefined) byPlace.set(place, [incident]);
+      else there.push(incident);
+    }
+  }
+  for (const incident of incidents) {
+    const { root } = incident;
+    const isPlace = ["Node", "Zone", "ImageHost"].includes(root.object.kind) || root.rule.startsWith("netpol-");
+    if (!isPlace || root.severity === "risk" || root.severity === "info") continue;
+    const keys = [...root.objects, ...(root.cause === undefined ? [] : [root.cause]), ...policiesIn(root)].map(keyOf);
+    const there = new Set(keys.flatMap((key) => byPlace.get(key) ?? []));
+    for (const other of [...there].sort((a, b) => compareText(a.id, b.id))) {
+      if (other === incident || !isNear(incident, other)) continue;
+      const where = placeWords[root.object.kind] ?? "under the same policy";
+      relate(incident, other, where);
+      relate(other, incident, where);
+    }
+  }
+  return new Map([...related].map(([id, found]) => [id, found.slice(0, relatedLimit)]));
+}
+
+const placeWords: Readonly<Record<string, string>> = {
+  Node: "on the same node, at about the same time",
+  Zone: "in the same zone, at about the same time",
+  ImageHost: "from the same registry, at about the same time",
+};
+
+function policiesIn({ evidence, rule }: Finding): readonly ObjectRef[] {
+  if (!rule.startsWith("netpol-")) return [];
+  return evidence.map(({ object }) => object).filter(({ kind }) => kind === "NetworkPolicy");
+}
+
+/** Both onsets known and near, or, for a policy, the other one later than it. */
+function isNear({ root, since }: Incident, other: Incident): boolean {
+  if (root.rule.startsWith("netpol-")) return other.root.depth >= 6;
+  if (since === undefined || other.since === undefined) return false;
+  return Math.abs(since - other.since) <= nearMs;
+}
+
+/** Nodes, zones, registries and policies of the Pods that the incident's findings are about. */
+function placesOf(snapshot: Snapshot, { members }: Incident): ReadonlySet<string> {
+  const places = new Set<string>();
+  for (const { objects, rule } of members) {
+    for (const ref of objects.slice(0, 50)) {
+      if (ref.kind !== "Pod") continue;
+      for (const { kind, from } of causesOf(snapshot, ref)) {
+        if (kind === "node" || kind === "policy" || (kind === "image" && rule.startsWith("image-"))) places.add(keyOf(from));
+      }
+    }
+  }
+  return places;
 }
 
 /** The way from a cause to what users see, stage by stage. */
@@ -210,7 +483,8 @@ function chainOf(snapshot: Snapshot, root: Finding, members: readonly Finding[])
   const steps: ChainStep[] = [];
   const add = (ref: ObjectRef, count = 1): void => {
     if (steps.some((step) => keyOf(step) === keyOf(ref))) return;
-    const isMissing = snapshot.find(ref) === undefined && snapshot.isComplete(kindOf(ref), ref.namespace);
+    // Zones and registries are no objects: only what could be there can be missing.
+    const isMissing = isKindName(ref.kind) && snapshot.find(ref) === undefined && snapshot.isComplete(ref.kind, ref.namespace);
     steps.push({ ...ref, ...(count > 1 && { count }), ...(isMissing && { missing: true }) });
   };
   if (root.cause !== undefined) add(root.cause);
@@ -231,11 +505,6 @@ function chainOf(snapshot: Snapshot, root: Finding, members: readonly Finding[])
     if (first !== undefined && !members[0]?.objects.some((ref) => kinds.includes(ref.kind))) add(first, atStage.size);
   }
   return steps;
-}
-
-function kindOf(ref: ObjectRef): Parameters<Snapshot["isComplete"]>[0] {
-  // isComplete answers false for a kind that was never read, so that an unknown kind is never called missing.
-  return ref.kind as Parameters<Snapshot["isComplete"]>[0];
 }
 
 const workloadKinds = new Set(["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"]);
@@ -272,7 +541,14 @@ const confidenceWeight = { exact: 1, strong: 0.6, none: 0.3 } as const;
 function scoreOf(snapshot: Snapshot, incident: Incident): number {
   const { members, root, affected } = incident;
   const kinds = new Set(members.map(({ object }) => object.kind));
-  const reach = kinds.has("Ingress") ? 1 : affected.services.length > 0 ? 0.5 : 0;
+  const isReached =
+    kinds.has("Ingress") ||
+    kinds.has("Gateway") ||
+    affected.services.some((ref) => {
+      const located = snapshot.find(ref);
+      return isOfKind(located, "Service") && located.object.spec?.type === "LoadBalancer";
+    });
+  const reach = isReached ? 1 : affected.services.length > 0 ? 0.5 : 0;
   const isPlatform = root.depth <= 2 || root.object.namespace === "kube-system";
   const isFresh = incident.since !== undefined && snapshot.takenAt - incident.since <= hourMs;
   return (
@@ -281,6 +557,15 @@ function scoreOf(snapshot: Snapshot, incident: Incident): number {
     120 * Math.log2(1 + Math.min(255, affected.workloads.length)) +
     80 * (isPlatform ? 1 : 0) +
     60 * confidenceWeight[incident.confidence] +
-    40 * (isFresh ? 1 : 0)
+    40 * (isFresh ? 1 : 0) -
+    300 * (isFlapping(snapshot, root) ? 1 : 0)
   );
+}
+
+/** Whether it went away and came back three times or more, by the events that are left. */
+function isFlapping(snapshot: Snapshot, { rule, object }: Finding): boolean {
+  if (rule === "node-flapping") return true;
+  if (object.kind !== "Node") return false;
+  const times = snapshot.eventsOf(object).filter(({ reason }) => reason === "NodeNotReady").map(({ count }) => count);
+  return times.reduce((sum, count) => sum + count, 0) >= 3;
 }

@@ -50,13 +50,18 @@ const explanations: readonly Explanation[] = [
       "volume-*",
       "image-node-disk-full",
       "image-dns-failed",
-      "sched-untolerated-taint",
-      "sched-cordoned",
+      "cni-not-ready",
       "probe-*",
       "node-*",
       ...rollUps,
     ],
-    along: ["node", "sched", "mount", "owner", "select", "backend", "guard", "scale"],
+    along: ["node", "mount", "owner", "select", "backend", "guard", "scale"],
+  },
+  {
+    // A node that may not be chosen explains that a Pod waits, and nothing further: the Pod has a say in it, too.
+    causes: ["node-not-ready", "node-unreachable", "nodes-mass-unreachable", "node-pressure-*"],
+    symptoms: ["sched-untolerated-taint", "sched-cordoned"],
+    along: ["sched"],
   },
   {
     causes: ["cni-not-ready", "csi-driver-not-on-node", "system-component-unhealthy"],

@@ -115,6 +115,44 @@ export interface Incident {
   readonly explainError?: string;
 }
 
+/** A finding that somebody decided to live with: told, but neither counted nor gated. */
+export interface AcceptedFinding {
+  readonly finding: Finding;
+  /** Why, in the words of whoever accepted it; absent when an annotation gives none. */
+  readonly reason?: string;
+  /** Who says so: the file and line, `.k8sgptignore:3`, or the object whose annotation it is. */
+  readonly by: string;
+  /** Whether a file or an annotation says so. */
+  readonly source: "file" | "annotation";
+  /** The last day on which it is accepted, `2026-12-31`; absent for no end. */
+  readonly expiry?: string;
+}
+
+/** A finding of an earlier report, as far as it is still known. */
+export interface KnownFinding {
+  readonly id: string;
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly object: ObjectRef;
+  readonly analyzer: string;
+}
+
+/** What changed since an earlier report: each finding of either stands in exactly one of the lists. */
+export interface Changes {
+  /** The file that it is compared with. */
+  readonly since: string;
+  /** Milliseconds since the epoch: when the earlier report was made. */
+  readonly takenAt: number;
+  /** Ids of findings that the earlier report does not know. */
+  readonly new: readonly string[];
+  readonly unchanged: readonly string[];
+  /** No longer found, and looked for. */
+  readonly resolved: readonly KnownFinding[];
+  /** No longer found, but not looked for either: another choice of analyzers or namespaces, or not readable. */
+  readonly unchecked: readonly KnownFinding[];
+}
+
 /** How long one analyzer took and what it said. */
 export interface AnalyzerStat {
   readonly analyzer: string;
@@ -147,4 +185,8 @@ export interface Report {
   readonly objects: Readonly<Record<string, number>>;
   /** The AI backend that was asked to explain; absent when none was. */
   readonly provider?: string;
+  /** Findings that are accepted, and in no other list of the report; absent when there are none. */
+  readonly accepted?: readonly AcceptedFinding[];
+  /** With `--since` or `--baseline`. */
+  readonly changes?: Changes;
 }

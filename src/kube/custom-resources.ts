@@ -107,7 +107,7 @@ export function keepCustomObject(raw: unknown): CustomObject | undefined {
   const { metadata } = kept;
   if (typeof metadata !== "object" || metadata === null || !("name" in metadata)) return undefined;
   if (typeof metadata.name !== "string" || metadata.name === "") return undefined;
-  // The projection above is what `CustomObject` describes.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the projection above is what CustomObject describes
   return kept as CustomObject;
 }
 
@@ -122,6 +122,12 @@ export function isKnownKind(kind: string, group: string): kind is KindName {
  */
 export function refOfCustom({ kind, group, object }: CustomResource): ObjectRef {
   return refOf(isKindName(kind) ? `${kind}.${group}` : kind, object);
+}
+
+/** The Secret that an ExternalSecret writes: the one that it names, else one of its own name (external-secrets.io). */
+export function secretMadeBy({ spec, metadata }: CustomObject): string | undefined {
+  const name = spec?.target?.name;
+  return typeof name === "string" && name !== "" ? name : metadata?.name;
 }
 
 /** Orders custom resources by group, kind, namespace and name, so that the order of arrival plays no part. */

@@ -3,7 +3,7 @@
  * (reference/using-api/deprecation-guide/, and the `APILifecycle…` methods of k8s.io/api v0.34.4). Versions that ended
  * before 1.22 are left out: servers that old keep no record of who used which.
  */
-import type { KindName } from "./kinds.ts";
+import { isKindName, type KindName } from "./kinds.ts";
 
 export interface DeprecatedVersion {
   /** First minor version of Kubernetes 1 that does not serve it. */
@@ -13,13 +13,17 @@ export interface DeprecatedVersion {
 }
 
 const rbac = { "rbac.authorization.k8s.io/v1beta1": { removedIn: 22, replacement: "rbac.authorization.k8s.io/v1" } };
-const admission = { "admissionregistration.k8s.io/v1beta1": { removedIn: 22, replacement: "admissionregistration.k8s.io/v1" } };
+const admission = {
+  "admissionregistration.k8s.io/v1beta1": { removedIn: 22, replacement: "admissionregistration.k8s.io/v1" },
+};
 const storage = { "storage.k8s.io/v1beta1": { removedIn: 22, replacement: "storage.k8s.io/v1" } };
 const networking = { "networking.k8s.io/v1beta1": { removedIn: 22, replacement: "networking.k8s.io/v1" } };
 
 const versions: { readonly [K in KindName]?: Readonly<Record<string, DeprecatedVersion>> } = {
   APIService: { "apiregistration.k8s.io/v1beta1": { removedIn: 22, replacement: "apiregistration.k8s.io/v1" } },
-  CustomResourceDefinition: { "apiextensions.k8s.io/v1beta1": { removedIn: 22, replacement: "apiextensions.k8s.io/v1" } },
+  CustomResourceDefinition: {
+    "apiextensions.k8s.io/v1beta1": { removedIn: 22, replacement: "apiextensions.k8s.io/v1" },
+  },
   ClusterRole: rbac,
   ClusterRoleBinding: rbac,
   Role: rbac,
@@ -41,10 +45,7 @@ const versions: { readonly [K in KindName]?: Readonly<Record<string, DeprecatedV
 };
 
 /** The kinds that have such versions. */
-export const kindsWithDeprecatedVersions: readonly KindName[] = Object.keys(versions)
-  .sort()
-  // The table is keyed by kinds.
-  .map((kind) => kind as KindName);
+export const kindsWithDeprecatedVersions: readonly KindName[] = Object.keys(versions).filter(isKindName).sort();
 
 /** What becomes of a version of the kind; undefined for one that stays. */
 export function deprecatedVersion(kind: KindName, apiVersion: string): DeprecatedVersion | undefined {

@@ -3,7 +3,7 @@
  * exist are nodes too. Neighbours are computed when asked for, from indexes that the snapshot keeps, so that the graph of a
  * large cluster costs nothing where nothing is wrong.
  */
-import { refOfCustom } from "./custom-resources.ts";
+import { refOfCustom, secretMadeBy } from "./custom-resources.ts";
 import { conditionOf } from "./guards.ts";
 import { isKindName, type KubeObject } from "./kinds.ts";
 import { parseCreateRefusal } from "./messages/create-blocked.ts";
@@ -129,6 +129,13 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
     }
     case "Namespace":
       for (const from of deletionWaitsFor(snapshot, as("Namespace"))) add("api", from);
+      break;
+    case "CronJob":
+      for (const reference of referencesOf(as("CronJob").spec?.jobTemplate?.spec?.template?.spec)) {
+        const scope = reference.kind === "PriorityClass" || reference.kind === "RuntimeClass" ? undefined : namespace;
+        add("ref", namedRef(reference.kind, scope, reference.name));
+      }
+      add("ctrl", namedRef("Lease", "kube-system", "kube-controller-manager"));
       break;
     case "Deployment":
     case "StatefulSet":
@@ -364,12 +371,12 @@ function partsOfCustom(snapshot: Snapshot, { uid }: ObjectRef): readonly Edge[] 
     .map(({ kind, object }) => ({ kind: "owner", from: refOf(kind, object) }));
 }
 
-/** The Certificates and ExternalSecrets that write a Secret (cert-manager.io; external-secrets.io, by its own name). */
+/** The Certificates and ExternalSecrets that write a Secret (cert-manager.io; external-secrets.io, by the name that it gives or has). */
 function makersOf(snapshot: Snapshot, { namespace, name }: ObjectRef): readonly Edge[] {
   const certificates = snapshot.inNamespace("Certificate", namespace ?? "").filter(({ spec }) => spec?.secretName === name);
   const external = snapshot
     .customResources()
-    .filter(({ kind, object }) => kind === "ExternalSecret" && object.metadata?.name === name && object.metadata.namespace === namespace);
+    .filter(({ kind, object }) => kind === "ExternalSecret" && object.metadata?.namespace === namespace && secretMadeBy(object) === name);
   return [...certificates.map((each) => refOf("Certificate", each)), ...external.map(refOfCustom)].map((from) => ({ kind: "tls", from }));
 }
 

@@ -169,10 +169,12 @@ const container = {
   readinessProbe: probe,
   livenessProbe: probe,
   startupProbe: probe,
-  securityContext: { privileged: true, runAsNonRoot: true, runAsUser: true, capabilities: { add: true } },
+  securityContext: { privileged: true, runAsNonRoot: true, runAsUser: true, capabilities: { add: [true] } },
 } as const;
 
 const keyToPath = [{ key: true, path: true }] as const;
+
+const nodeRequirement = { key: true, operator: true, values: [true] } as const;
 
 const podSpec = {
   nodeName: true,
@@ -314,7 +316,7 @@ const gatewayRoute = {
   metadata,
   spec: {
     parentRefs: [gatewayParent],
-    hostnames: true,
+    hostnames: [true],
     rules: [
       { filters: [{ type: true, requestMirror: { backendRef: gatewayBackend } }], backendRefs: [gatewayBackend] },
     ],
@@ -555,7 +557,13 @@ export const kinds = {
         persistentVolumeReclaimPolicy: true,
         claimRef: { namespace: true, name: true, uid: true },
         csi: { driver: true, volumeHandle: true },
-        nodeAffinity: true,
+        nodeAffinity: {
+          required: {
+            nodeSelectorTerms: [
+              { matchExpressions: [nodeRequirement], matchFields: [nodeRequirement] },
+            ],
+          },
+        },
       },
       status: { phase: true, reason: true, message: true, lastPhaseTransitionTime: true },
     },
@@ -936,7 +944,7 @@ export const kinds = {
     namespaced: true,
     fields: {
       metadata: metadataWithManagers,
-      rules: [{ apiGroups: true, resources: true, resourceNames: true, verbs: true }],
+      rules: [{ apiGroups: [true], resources: [true], resourceNames: [true], verbs: [true] }],
     },
   }),
   ClusterRole: kind<V1ClusterRole>()({
@@ -946,7 +954,7 @@ export const kinds = {
     namespaced: false,
     fields: {
       metadata: metadataWithManagers,
-      rules: [{ apiGroups: true, resources: true, resourceNames: true, verbs: true }],
+      rules: [{ apiGroups: [true], resources: [true], resourceNames: [true], verbs: [true] }],
     },
   }),
   RoleBinding: kind<V1RoleBinding>()({
@@ -992,7 +1000,7 @@ export const kinds = {
           },
         },
       },
-      status: { storedVersions: true, conditions },
+      status: { storedVersions: [true], conditions },
     },
   }),
   APIService: kind<V1APIService>()({
@@ -1112,7 +1120,7 @@ export const kinds = {
         serviceAccount: { name: true },
         source: {
           sourceType: true,
-          catalog: { packageName: true, version: true, channels: true, upgradeConstraintPolicy: true },
+          catalog: { packageName: true, version: true, channels: [true], upgradeConstraintPolicy: true },
         },
       },
       status: { conditions, install: { bundle: { name: true, version: true } } },
@@ -1173,7 +1181,7 @@ export const kinds = {
     shortNames: ["ip"],
     fields: {
       metadata,
-      spec: { approval: true, approved: true, generation: true, clusterServiceVersionNames: true },
+      spec: { approval: true, approved: true, generation: true, clusterServiceVersionNames: [true] },
       status: {
         phase: true,
         message: true,
@@ -1207,8 +1215,8 @@ export const kinds = {
     shortNames: ["og"],
     fields: {
       metadata,
-      spec: { targetNamespaces: true, selector: labelSelector, serviceAccountName: true },
-      status: { namespaces: true, conditions },
+      spec: { targetNamespaces: [true], selector: labelSelector, serviceAccountName: true },
+      status: { namespaces: [true], conditions },
     },
   }),
   ScaledObject: kind<ScaledObjectResource>()({

@@ -6,8 +6,9 @@
  */
 import type { Evidence } from "../findings/evidence.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Incident, Report } from "../findings/report.ts";
+import type { AcceptedFinding, Changes, Incident, KnownFinding, Report } from "../findings/report.ts";
 import { type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
+import { explainedFor } from "./explanation.ts";
 import { docOfFinding, type FieldDocs } from "./field-doc.ts";
 import { resultsOf } from "./results.ts";
 import { findingText, isProblem, parentName } from "./words.ts";
@@ -27,10 +28,11 @@ export function renderJson(report: Report, options: JsonOptions): string {
   return `${JSON.stringify(reportJson(report, options), undefined, 2)}\n`;
 }
 
-function reportJson(report: Report, { withStats, docs }: JsonOptions): object {
+/** The report as the plain data that JSON and YAML write. */
+export function reportJson(report: Report, { withStats, docs }: JsonOptions): object {
   const results = resultsOf(report);
   return {
-    provider: "",
+    provider: report.provider ?? "",
     errors: report.errors,
     status: report.status,
     problems: results.reduce((sum, { findings }) => sum + findings.length, 0),
@@ -43,11 +45,12 @@ function reportJson(report: Report, { withStats, docs }: JsonOptions): object {
         Sensitive: [],
         ...findingJson(finding),
       })),
-      details: "",
+      details: explainedFor(report.incidents, findings).details,
       parentObject: parentName(owner),
       ...(object.namespace !== undefined && { namespace: object.namespace }),
       id: findings[0].id,
       severity: findings[0].severity,
+      ...explainErrorOf(explainedFor(report.incidents, findings).explainError),
     })),
     schemaVersion,
     cluster: report.cluster,
@@ -58,13 +61,16 @@ function reportJson(report: Report, { withStats, docs }: JsonOptions): object {
     objects: report.objects,
     incidents: report.incidents.map(incidentJson),
     others: report.findings.filter((finding) => !isProblem(finding)).map(findingJson),
+    ...(report.accepted !== undefined && { accepted: report.accepted.map(acceptedJson) }),
+    ...(report.changes !== undefined && { changes: changesJson(report.changes) }),
     hidden: report.hidden,
     coverage: report.coverage,
     ...(withStats && { stats: report.stats }),
   };
 }
 
-function findingJson(finding: Finding): object {
+/** One finding, without the ids and times that mean nothing to a reader. */
+export function findingJson(finding: Finding): object {
   const { owner, cause, discriminator, why, since } = finding;
   return {
     id: finding.id,
@@ -87,7 +93,9 @@ function findingJson(finding: Finding): object {
   };
 }
 
-function incidentJson({ id, severity, root, members, chain, affected, confidence, since }: Incident): object {
+/** One incident; it refers to its findings by id. */
+export function incidentJson(incident: Incident): object {
+  const { id, severity, root, members, chain, affected, confidence, since, explanation, explainError } = incident;
   return {
     id,
     severity,
@@ -102,7 +110,35 @@ function incidentJson({ id, severity, root, members, chain, affected, confidence
     },
     confidence,
     ...(since !== undefined && { since: timeText(since) }),
+    ...(explanation !== undefined && { explanation }),
+    ...explainErrorOf(explainError),
   };
+}
+
+function explainErrorOf(explainError: string | undefined): object {
+  return explainError === undefined ? {} : { explainError };
+}
+
+/** An accepted finding and who accepts it. */
+export function acceptedJson({ finding, reason, by, source, expiry }: AcceptedFinding): object {
+  const accepted = { by, source, ...(reason !== undefined && { reason }), ...(expiry !== undefined && { expiry }) };
+  return { ...findingJson(finding), accepted };
+}
+
+/** What changed since an earlier report. */
+export function changesJson({ since, takenAt, resolved, unchecked, ...changes }: Changes): object {
+  return {
+    since,
+    takenAt: timeText(takenAt),
+    new: changes.new,
+    unchanged: changes.unchanged,
+    resolved: resolved.map(knownJson),
+    unchecked: unchecked.map(knownJson),
+  };
+}
+
+function knownJson({ id, rule, analyzer, severity, title, object }: KnownFinding): object {
+  return { id, rule, analyzer, severity, title, object: refJson(object) };
 }
 
 function evidenceJson(evidence: Evidence): object {

@@ -5,10 +5,11 @@
  */
 import type { Evidence } from "../findings/evidence.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { CoverageGap, Incident, Report } from "../findings/report.ts";
+import type { CoverageGap, ExplanationStep, Incident, Report } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
 import { keyOf, type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
 import { formatDuration } from "../kube/time.ts";
+import { explainedFor } from "./explanation.ts";
 import { docKey, docOfFinding, type FieldDocs, isField } from "./field-doc.ts";
 import { clean, columnsOf, fill, padTo, shorten, wrap, wrapCommand } from "./layout.ts";
 import { resultsOf } from "./results.ts";
@@ -122,13 +123,7 @@ const widestProse = 120;
 
 /** The report as text, ending in a newline. Pure: the same report and options give the same bytes. */
 export function renderText(report: Report, options: TextOptions): string {
-  const view: View = {
-    width: Math.max(20, Math.min(options.width, widestProse)),
-    palette: options.palette,
-    glyphs: options.unicode ? unicodeGlyphs : asciiGlyphs,
-    takenAt: report.takenAt,
-    docs: options.docs,
-  };
+  const view = viewOf(report, options);
   const parts = options.flat ? flatParts(report, view) : incidentParts(report, view);
   const text = parts
     .filter((lines) => lines.length > 0)
@@ -137,16 +132,64 @@ export function renderText(report: Report, options: TextOptions): string {
   return `${options.unicode ? text : toAscii(text)}\n`;
 }
 
+/**
+ * The same text in pieces, for explanations that arrive while it is written: each incident's facts at once, its
+ * explanation when it is there, and then the next. The pieces joined are what `renderText` gives for the explained report.
+ *
+ * @param explained the incident with its explanation; called in order, once per incident
+ */
+export async function* streamText(
+  report: Report,
+  options: TextOptions,
+  explained: (incident: Incident, index: number) => Promise<Incident>,
+): AsyncGenerator<string> {
+  const view = viewOf(report, options);
+  const written = (lines: readonly string[]): string => {
+    const text = lines.map((line) => line.trimEnd()).join("\n");
+    return options.unicode ? text : toAscii(text);
+  };
+  yield written(topLines(report, view));
+  for (const [index, incident] of report.incidents.entries()) {
+    yield `\n\n${written(incidentLines(incident, view))}`;
+    const lines = explanationLines(await explained(incident, index), view);
+    if (lines.length > 0) yield `\n${written(lines)}`;
+  }
+  for (const lines of tailParts(report, view)) if (lines.length > 0) yield `\n\n${written(lines)}`;
+  yield "\n";
+}
+
+function viewOf(report: Report, options: TextOptions): View {
+  return {
+    width: Math.max(20, Math.min(options.width, widestProse)),
+    palette: options.palette,
+    glyphs: options.unicode ? unicodeGlyphs : asciiGlyphs,
+    takenAt: report.takenAt,
+    docs: options.docs,
+  };
+}
+
 // ---- the default view ----
 
 function incidentParts(report: Report, view: View): readonly (readonly string[])[] {
   return [
-    [...headLines(report, view), ...verdictLines(report, view)],
-    ...report.incidents.map((incident) => incidentLines(incident, view)),
-    hiddenLines(report, view),
-    coverageLines(report, view),
-    warningLines(report, view),
+    topLines(report, view),
+    ...report.incidents.map((incident) => [...incidentLines(incident, view), ...explanationLines(incident, view)]),
+    ...tailParts(report, view),
   ];
+}
+
+function topLines(report: Report, view: View): readonly string[] {
+  return [...headLines(report, view), ...verdictLines(report, view), ...providerLines(report, view)];
+}
+
+function tailParts(report: Report, view: View): readonly (readonly string[])[] {
+  return [hiddenLines(report, view), coverageLines(report, view), warningLines(report, view)];
+}
+
+/** Who explains, and what that is worth. */
+function providerLines({ provider, incidents }: Report, { width, palette }: View): readonly string[] {
+  if (provider === undefined || incidents.length === 0) return [];
+  return wrap(`Explained by ${clean(provider)}: advice to check, not findings`, width).map(palette.dim);
 }
 
 function headLines(report: Report, { width, palette, glyphs }: View): readonly string[] {
@@ -282,6 +325,42 @@ function sections(incident: Incident, subject: ObjectRef, view: View): readonly 
     { label: "fix", lines: (width) => wrap(clean(root.fix), width) },
     { label: "field", lines: (width) => docLines(root, width, view) },
   ];
+}
+
+/** What a backend made of the incident, or why there is nothing. Its commands are cleaned, marked and never run. */
+function explanationLines({ explanation, explainError }: Incident, view: View): readonly string[] {
+  const { palette } = view;
+  const failed = (width: number): readonly string[] =>
+    explainError === undefined ? [] : wrap(`not explained: ${clean(explainError)}`, width).map(palette.warning);
+  const told = (width: number): readonly string[] =>
+    explanation === undefined
+      ? []
+      : [
+          // A plain answer may have lines of its own.
+          ...[explanation.summary, explanation.why ?? ""].flatMap((text) =>
+            text.split("\n").flatMap((line) => wrap(clean(line), width)),
+          ),
+          ...explanation.steps.flatMap((step, index) => stepLines(step, index + 1, width, view)),
+        ];
+  return rows([{ label: "explained", lines: (width) => [...told(width), ...failed(width)] }], view);
+}
+
+function stepLines(
+  { text, command, changes }: ExplanationStep,
+  number: number,
+  width: number,
+  { palette }: View,
+): readonly string[] {
+  const lead = `${number}. `;
+  const indent = " ".repeat(lead.length);
+  const lines = wrap(clean(text), width - lead.length).map((line, index) => `${index === 0 ? lead : indent}${line}`);
+  if (command === undefined) return lines;
+  const note = changes === true ? [`${indent}${palette.warning("this changes the cluster:")}`] : [];
+  const commands = wrapCommand(clean(command), width - lead.length - 2).map((line, index) => {
+    const shown = `${index === 0 ? "$ " : "  "}${line}`;
+    return `${indent}${changes === true ? shown : palette.command(shown)}`;
+  });
+  return [...lines, ...note, ...commands];
 }
 
 function chainLines(
@@ -499,7 +578,7 @@ function flatParts(report: Report, view: View): readonly (readonly string[])[] {
   const results = resultsOf(report);
   const others = report.findings.filter((finding) => !isProblem(finding));
   return [
-    ["AI Provider: AI not used; --explain not set"],
+    [`AI Provider: ${report.provider === undefined ? "AI not used; --explain not set" : clean(report.provider)}`],
     report.errors.length === 0 ? [] : ["Warnings : ", ...report.errors.map((error) => `- ${clean(error)}`)],
     results.length === 0 ? [palette[report.complete ? "good" : "warning"](nothingFound(report))] : [],
     ...results.map(({ object, owner, findings }, index) => [
@@ -512,11 +591,17 @@ function flatParts(report: Report, view: View): readonly (readonly string[])[] {
           ...(doc === "" ? [] : [`  Kubernetes Doc: ${clean(doc)}`]),
         ];
       }),
+      ...explainedLines(explainedFor(report.incidents, findings)),
     ]),
     others.map((finding) => `- ${finding.severity}: ${objectName(finding.object)}: ${findingText(finding)}`),
     hiddenLines(report, view),
     coverageLines(report, view),
   ];
+}
+
+function explainedLines({ details, explainError }: ReturnType<typeof explainedFor>): readonly string[] {
+  const failed = explainError === undefined ? [] : [`not explained: ${clean(explainError)}`];
+  return [...(details === "" ? [] : details.split("\n").map((line) => `${/^ */.exec(line)?.[0] ?? ""}${clean(line)}`)), ...failed];
 }
 
 /** For terminals that show ASCII only, whatever the cluster's text holds. */

@@ -21,7 +21,10 @@ const metrics = (reason: string, message: string, changes = "{}"): Manifest =>
     changes,
   );
 const gone = metrics("ServiceNotFound", 'service/metrics-server in "kube-system" is not present');
-const empty = metrics("MissingEndpoints", 'endpointslices for service/metrics-server in "kube-system" have no addresses with port name "https"');
+const empty = metrics(
+  "MissingEndpoints",
+  'endpointslices for service/metrics-server in "kube-system" have no addresses with port name "https"',
+);
 const discovery = (message: string): Manifest => metrics("FailedDiscoveryCheck", message);
 const service = yaml`
   apiVersion: v1
@@ -58,8 +61,12 @@ const autoscaler = (metric: string): readonly Manifest[] => yaml`
   metadata: { name: web, namespace: shop }
   spec: { maxReplicas: 5, scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: web }, metrics: [${metric}] }
 `;
-const cpu = autoscaler("{ type: Resource, resource: { name: cpu, target: { type: Utilization, averageUtilization: 80 } } }");
-const queue = autoscaler("{ type: External, external: { metric: { name: queue }, target: { type: Value, value: 5 } } }");
+const cpu = autoscaler(
+  "{ type: Resource, resource: { name: cpu, target: { type: Utilization, averageUtilization: 80 } } }",
+);
+const queue = autoscaler(
+  "{ type: External, external: { metric: { name: queue }, target: { type: Value, value: 5 } } }",
+);
 const rule = "apiservice-unavailable";
 const object = "APIService/v1beta1.metrics.k8s.io";
 
@@ -68,16 +75,43 @@ export default cases(apiService, {
     {
       name: "its Service is gone, and an autoscaler needs it",
       given: [gone, cpu],
-      expect: [{ rule, object, severity: "critical", because: "its Service does not exist", cause: "Service/kube-system/metrics-server" }],
+      expect: [
+        {
+          rule,
+          object,
+          severity: "critical",
+          because: "its Service does not exist",
+          cause: "Service/kube-system/metrics-server",
+        },
+      ],
     },
-    { name: "no autoscaler needs these metrics", given: [gone, queue], expect: [{ rule, object, severity: "warning" }] },
-    { name: "its workload is scaled to zero", given: [empty, service, deployment(0), cpu], expect: [{ rule, object, because: "its workload is scaled to zero" }] },
-    { name: "its Pods are not ready", given: [empty, service, deployment(1), pod, cpu], expect: [{ rule, object, because: "none of its Pods is ready" }] },
-    { name: "Services could not be read: the API server's own words", given: [gone], unread: ["Service"], expect: [{ rule, object, because: "its Service does not exist" }] },
+    {
+      name: "no autoscaler needs these metrics",
+      given: [gone, queue],
+      expect: [{ rule, object, severity: "warning" }],
+    },
+    {
+      name: "its workload is scaled to zero",
+      given: [empty, service, deployment(0), cpu],
+      expect: [{ rule, object, because: "its workload is scaled to zero" }],
+    },
+    {
+      name: "its Pods are not ready",
+      given: [empty, service, deployment(1), pod, cpu],
+      expect: [{ rule, object, because: "none of its Pods is ready" }],
+    },
+    {
+      name: "Services could not be read: the API server's own words",
+      given: [gone],
+      unread: ["Service"],
+      expect: [{ rule, object, because: "its Service does not exist" }],
+    },
     {
       name: "it does not answer in time",
       given: [
-        discovery("failing or missing response from https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1: Get \"https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1\": context deadline exceeded"),
+        discovery(
+          'failing or missing response from https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1: Get "https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1": context deadline exceeded',
+        ),
         service,
         slice,
       ],
@@ -85,13 +119,23 @@ export default cases(apiService, {
     },
     {
       name: "its certificate is not trusted",
-      given: [discovery("failing or missing response from https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1: tls: failed to verify certificate: x509: certificate signed by unknown authority"), service, slice],
+      given: [
+        discovery(
+          "failing or missing response from https://10.96.0.7:443/apis/metrics.k8s.io/v1beta1: tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        ),
+        service,
+        slice,
+      ],
       expect: [{ rule, object, because: "its certificate is not trusted" }],
     },
     {
       name: "an API of another kind: who uses it cannot be seen",
       given: [
-        metrics("FailedDiscoveryCheck", "odd text", "metadata: { name: v1.packages.example.com }\nspec: { group: packages.example.com, version: v1 }"),
+        metrics(
+          "FailedDiscoveryCheck",
+          "odd text",
+          "metadata: { name: v1.packages.example.com }\nspec: { group: packages.example.com, version: v1 }",
+        ),
         service,
         slice,
       ],
@@ -119,9 +163,32 @@ export default cases(apiService, {
     },
   ],
   silent: [
-    { name: "available", given: [metrics("Passed", "all checks passed", 'status: { conditions: [{ type: Available, status: "True", reason: Passed }] }')] },
-    { name: "unavailable for 30 seconds", given: [metrics("MissingEndpoints", "none yet", `status: { conditions: [{ type: Available, status: "False", reason: MissingEndpoints, lastTransitionTime: "${ago("30s")}" }] }`)] },
-    { name: "served by the API server itself", given: [yaml`{ apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: { name: v1.apps }, spec: { group: apps, version: v1, groupPriorityMinimum: 100, versionPriority: 100 }, status: { conditions: [{ type: Available, status: "True", reason: Local }] } }`] },
-    { name: "the API server has not looked yet", given: [metrics("Unknown", "", 'status: { conditions: [] }')] },
+    {
+      name: "available",
+      given: [
+        metrics(
+          "Passed",
+          "all checks passed",
+          'status: { conditions: [{ type: Available, status: "True", reason: Passed }] }',
+        ),
+      ],
+    },
+    {
+      name: "unavailable for 30 seconds",
+      given: [
+        metrics(
+          "MissingEndpoints",
+          "none yet",
+          `status: { conditions: [{ type: Available, status: "False", reason: MissingEndpoints, lastTransitionTime: "${ago("30s")}" }] }`,
+        ),
+      ],
+    },
+    {
+      name: "served by the API server itself",
+      given: [
+        yaml`{ apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: { name: v1.apps }, spec: { group: apps, version: v1, groupPriorityMinimum: 100, versionPriority: 100 }, status: { conditions: [{ type: Available, status: "True", reason: Local }] } }`,
+      ],
+    },
+    { name: "the API server has not looked yet", given: [metrics("Unknown", "", "status: { conditions: [] }")] },
   ],
 });

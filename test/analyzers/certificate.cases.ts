@@ -52,7 +52,12 @@ export default cases(certificate, {
       name: "two days left, and no renewal planned",
       given: [issuer, secret, web(dated(ago("88d"), ahead(2)))],
       expect: [
-        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "critical", because: "no renewal is planned" },
+        {
+          rule: "tls-cert-expiring",
+          object: "Certificate/shop/web",
+          severity: "critical",
+          because: "no renewal is planned",
+        },
       ],
     },
     {
@@ -64,7 +69,12 @@ export default cases(certificate, {
       name: "its renewal was due two days ago: late, with four weeks left",
       given: [issuer, secret, web(dated(ago("62d"), ahead(28), ago("2d")))],
       expect: [
-        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "warning", because: "its renewal is late" },
+        {
+          rule: "tls-cert-expiring",
+          object: "Certificate/shop/web",
+          severity: "warning",
+          because: "its renewal is late",
+        },
       ],
     },
     {
@@ -79,14 +89,24 @@ export default cases(certificate, {
       name: "few days left, but the renewal is planned",
       given: [issuer, secret, web(dated(ago("80d"), ahead(10), ahead(5)))],
       expect: [
-        { rule: "tls-cert-expiring", object: "Certificate/shop/web", severity: "info", because: "its renewal is planned" },
+        {
+          rule: "tls-cert-expiring",
+          object: "Certificate/shop/web",
+          severity: "info",
+          because: "its renewal is planned",
+        },
       ],
     },
     {
       name: "never issued",
       given: [issuer, web(never(ago("20m")))],
       expect: [
-        { rule: "certificate-not-ready", object: "Certificate/shop/web", severity: "critical", because: "it was never issued" },
+        {
+          rule: "certificate-not-ready",
+          object: "Certificate/shop/web",
+          severity: "critical",
+          because: "it was never issued",
+        },
       ],
     },
     {
@@ -136,18 +156,30 @@ export default cases(certificate, {
     },
     {
       name: "not ready for a reason that is not known",
-      given: [issuer, web(`{ conditions: [{ type: Ready, status: "False", reason: Brandnew, lastTransitionTime: "${ago("1h")}" }] }`)],
+      given: [
+        issuer,
+        web(`{ conditions: [{ type: Ready, status: "False", reason: Brandnew, lastTransitionTime: "${ago("1h")}" }] }`),
+      ],
       expect: [{ rule: "certificate-not-ready", object: "Certificate/shop/web" }],
     },
     {
       name: "an issuer that does not exist, for a certificate that was never issued",
       given: [web(never(ago("20m")))],
-      expect: [{ rule: "issuer-missing", object: "Certificate/shop/web", severity: "critical", cause: "Issuer/shop/ca" }],
+      expect: [
+        { rule: "issuer-missing", object: "Certificate/shop/web", severity: "critical", cause: "Issuer/shop/ca" },
+      ],
     },
     {
       name: "a ClusterIssuer that does not exist beside an Issuer of that name, for a certificate that works",
-      given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)), "{ spec: { issuerRef: { kind: ClusterIssuer } } }")],
-      expect: [{ rule: "issuer-missing", object: "Certificate/shop/web", severity: "warning", cause: "ClusterIssuer/ca" }],
+      given: [
+        issuer,
+        caKey,
+        secret,
+        web(dated(ago("10d"), ahead(80), ahead(50)), "{ spec: { issuerRef: { kind: ClusterIssuer } } }"),
+      ],
+      expect: [
+        { rule: "issuer-missing", object: "Certificate/shop/web", severity: "warning", cause: "ClusterIssuer/ca" },
+      ],
     },
     {
       name: "an issuer without its CA, and a certificate that waits for it",
@@ -185,8 +217,14 @@ export default cases(certificate, {
     },
   ],
   silent: [
-    { name: "issued, and renewed in time", given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)))] },
-    { name: "its renewal is due since half an hour", given: [issuer, secret, web(dated(ago("60d"), ahead(30), ago("30m")))] },
+    {
+      name: "issued, and renewed in time",
+      given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)))],
+    },
+    {
+      name: "its renewal is due since half an hour",
+      given: [issuer, secret, web(dated(ago("60d"), ahead(30), ago("30m")))],
+    },
     {
       name: "a certificate of a day, renewed every 16 hours",
       given: [issuer, secret, web(dated(ago("10h"), ahead(14 / 24), ahead(6 / 24)))],
@@ -207,15 +245,31 @@ export default cases(certificate, {
         ),
       ],
     },
-    { name: "an issuer of another project", given: [web("{}", "{ spec: { issuerRef: { kind: AWSPCAClusterIssuer, group: awspca.cert-manager.io } }, status: null }")] },
+    {
+      name: "an issuer of another project",
+      given: [
+        web(
+          "{}",
+          "{ spec: { issuerRef: { kind: AWSPCAClusterIssuer, group: awspca.cert-manager.io } }, status: null }",
+        ),
+      ],
+    },
     { name: "issuers could not be read", given: [web("{}", "{ status: null }")], unread: ["Issuer"] },
     {
       name: "an issuer that is a few minutes old",
-      given: [but(issuer, `{ status: { conditions: [{ type: Ready, status: "False", reason: ErrGetKeyPair, lastTransitionTime: "${ago("5m")}" }] } }`)],
+      given: [
+        but(
+          issuer,
+          `{ status: { conditions: [{ type: Ready, status: "False", reason: ErrGetKeyPair, lastTransitionTime: "${ago("5m")}" }] } }`,
+        ),
+      ],
     },
     {
       name: "being deleted",
-      given: [issuer, web(never(ago("20m")), `{ metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [a.b/c] } }`)],
+      given: [
+        issuer,
+        web(never(ago("20m")), `{ metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [a.b/c] } }`),
+      ],
     },
   ],
 });

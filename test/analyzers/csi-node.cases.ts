@@ -102,7 +102,10 @@ export default cases(csiNode, {
         onNode("node-2", [driver]),
         replicaSet,
         owned("db-a", "{}"),
-        owned("db-b", 'spec: { nodeName: node-2 }\nstatus: { phase: Running, conditions: [{ type: Ready, status: "True" }] }'),
+        owned(
+          "db-b",
+          'spec: { nodeName: node-2 }\nstatus: { phase: Running, conditions: [{ type: Ready, status: "True" }] }',
+        ),
         ...stored,
       ],
       expect: [{ rule, object, severity: "warning" }],
@@ -112,20 +115,47 @@ export default cases(csiNode, {
     { name: "the driver runs there", given: [node("node-1"), onNode("node-1", [driver]), pod(), ...stored] },
     {
       name: "the Pod was placed a minute ago",
-      given: [node("node-1"), onNode("node-1", []), onNode("node-2", [driver]), pod(`status: { conditions: [{ type: PodScheduled, status: "True", lastTransitionTime: "${ago("1m")}" }] }`), ...stored],
+      given: [
+        node("node-1"),
+        onNode("node-1", []),
+        onNode("node-2", [driver]),
+        pod(`status: { conditions: [{ type: PodScheduled, status: "True", lastTransitionTime: "${ago("1m")}" }] }`),
+        ...stored,
+      ],
     },
     {
       name: "the node is three minutes old",
-      given: [node("node-1", `metadata: { creationTimestamp: "${ago("3m")}" }`), onNode("node-1", []), onNode("node-2", [driver]), pod(), ...stored],
+      given: [
+        node("node-1", `metadata: { creationTimestamp: "${ago("3m")}" }`),
+        onNode("node-1", []),
+        onNode("node-2", [driver]),
+        pod(),
+        ...stored,
+      ],
     },
     {
       name: "the node does not answer: that is the cause",
-      given: [node("node-1", 'status: { conditions: [{ type: Ready, status: "Unknown" }] }'), onNode("node-1", []), onNode("node-2", [driver]), pod(), ...stored],
+      given: [
+        node("node-1", 'status: { conditions: [{ type: Ready, status: "Unknown" }] }'),
+        onNode("node-1", []),
+        onNode("node-2", [driver]),
+        pod(),
+        ...stored,
+      ],
     },
-    { name: "a driver that needs no part on the nodes", given: [node("node-1"), onNode("node-1", []), pod(), ...stored] },
+    {
+      name: "a driver that needs no part on the nodes",
+      given: [node("node-1"), onNode("node-1", []), pod(), ...stored],
+    },
     {
       name: "the Pod has started",
-      given: [node("node-1"), onNode("node-1", []), onNode("node-2", [driver]), pod("status: { phase: Running }"), ...stored],
+      given: [
+        node("node-1"),
+        onNode("node-1", []),
+        onNode("node-2", [driver]),
+        pod("status: { phase: Running }"),
+        ...stored,
+      ],
     },
     {
       name: "its first init container has run",
@@ -133,10 +163,16 @@ export default cases(csiNode, {
         node("node-1"),
         onNode("node-1", []),
         onNode("node-2", [driver]),
-        pod("spec: { initContainers: [{ name: init, image: busybox }] }\nstatus: { initContainerStatuses: [{ name: init, image: busybox, imageID: x, ready: true, restartCount: 0, state: { terminated: { exitCode: 0 } } }] }"),
+        pod(
+          "spec: { initContainers: [{ name: init, image: busybox }] }\nstatus: { initContainerStatuses: [{ name: init, image: busybox, imageID: x, ready: true, restartCount: 0, state: { terminated: { exitCode: 0 } } }] }",
+        ),
         ...stored,
       ],
     },
-    { name: "volumes could not be read", given: [node("node-1"), onNode("node-1", []), onNode("node-2", [driver]), pod(), ...stored], unread: ["PersistentVolume"] },
+    {
+      name: "volumes could not be read",
+      given: [node("node-1"), onNode("node-1", []), onNode("node-2", [driver]), pod(), ...stored],
+      unread: ["PersistentVolume"],
+    },
   ],
 });

@@ -26,7 +26,8 @@ const definition = (changes = "{}"): Manifest =>
     ),
     changes,
   );
-const conditions = (...lines: readonly string[]): string => `status: { conditions: [${lines.map((line) => `{ ${line} }`).join(", ")}] }`;
+const conditions = (...lines: readonly string[]): string =>
+  `status: { conditions: [${lines.map((line) => `{ ${line} }`).join(", ")}] }`;
 const schema = "schema: { openAPIV3Schema: { type: object } }";
 const two = `versions: [{ name: v1, served: true, storage: true, ${schema} }, { name: v1beta1, served: true, storage: false, ${schema} }]`;
 const webhook = (more = ""): string =>
@@ -60,7 +61,14 @@ export default cases(customResourceDefinition, {
   fires: [
     {
       name: "not established",
-      given: [definition(conditions('type: NamesAccepted, status: "True", reason: NoConflicts', `type: Established, status: "False", reason: Installing, lastTransitionTime: "${ago("10m")}"`))],
+      given: [
+        definition(
+          conditions(
+            'type: NamesAccepted, status: "True", reason: NoConflicts',
+            `type: Established, status: "False", reason: Installing, lastTransitionTime: "${ago("10m")}"`,
+          ),
+        ),
+      ],
       expect: [{ rule: "crd-not-established", object, severity: "critical" }],
       notLive: refused,
     },
@@ -77,9 +85,23 @@ export default cases(customResourceDefinition, {
       expect: [{ rule: "crd-names-conflict", object, severity: "critical" }],
       notLive: refused,
     },
-    { name: "the Service of its conversion is gone", given: [definition(webhook())], expect: [{ rule: "crd-conversion-broken", object, severity: "critical", because: "its Service does not exist", cause }] },
-    { name: "the operator that converts is scaled to zero", given: [definition(webhook()), service, deployment], expect: [{ rule: "crd-conversion-broken", object, because: "its workload is scaled to zero", cause }] },
-    { name: "nothing stands behind the Service", given: [definition(webhook()), service], expect: [{ rule: "crd-conversion-broken", object, because: "no Pod stands behind its Service", cause }] },
+    {
+      name: "the Service of its conversion is gone",
+      given: [definition(webhook())],
+      expect: [
+        { rule: "crd-conversion-broken", object, severity: "critical", because: "its Service does not exist", cause },
+      ],
+    },
+    {
+      name: "the operator that converts is scaled to zero",
+      given: [definition(webhook()), service, deployment],
+      expect: [{ rule: "crd-conversion-broken", object, because: "its workload is scaled to zero", cause }],
+    },
+    {
+      name: "nothing stands behind the Service",
+      given: [definition(webhook()), service],
+      expect: [{ rule: "crd-conversion-broken", object, because: "no Pod stands behind its Service", cause }],
+    },
     {
       name: "the CA bundle cannot be parsed",
       given: [definition(webhook(`, caBundle: ${garbage}`)), service, slice],
@@ -88,7 +110,11 @@ export default cases(customResourceDefinition, {
     },
     {
       name: "the CA bundle was never filled in",
-      given: [definition(`metadata: { annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`), service, slice],
+      given: [
+        definition(`metadata: { annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`),
+        service,
+        slice,
+      ],
       expect: [{ rule: "crd-conversion-broken", object, because: "its CA bundle was never filled in" }],
     },
     {
@@ -103,20 +129,68 @@ export default cases(customResourceDefinition, {
     },
     {
       name: "objects may be stored in a version that is not served",
-      given: [definition(`spec: { versions: [{ name: v1, served: true, storage: true, ${schema} }, { name: v1alpha1, served: false, storage: false, ${schema} }] }\nstatus: { storedVersions: [v1alpha1, v1] }`)],
+      given: [
+        definition(
+          `spec: { versions: [{ name: v1, served: true, storage: true, ${schema} }, { name: v1alpha1, served: false, storage: false, ${schema} }] }\nstatus: { storedVersions: [v1alpha1, v1] }`,
+        ),
+      ],
       expect: [{ rule: "crd-old-stored-version", object, severity: "info" }],
     },
   ],
   silent: [
     { name: "established", given: [definition()] },
     { name: "without conditions, as in a manifest", given: [definition("status: null")], notLive: refused },
-    { name: "made 20 seconds ago", given: [definition(`metadata: { creationTimestamp: "${ago("20s")}" }\n${conditions('type: Established, status: "False", reason: Installing')}`)], notLive: refused },
+    {
+      name: "made 20 seconds ago",
+      given: [
+        definition(
+          `metadata: { creationTimestamp: "${ago("20s")}" }\n${conditions('type: Established, status: "False", reason: Installing')}`,
+        ),
+      ],
+      notLive: refused,
+    },
     { name: "its conversion answers", given: [definition(webhook()), service, slice] },
-    { name: "one version: nothing is converted", given: [definition("spec: { conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { service: { namespace: ops, name: operator } } } } }")] },
-    { name: "a webhook behind a URL", given: [definition(`spec: { ${two}, conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { url: "https://convert.example.com/" } } } }`)] },
+    {
+      name: "one version: nothing is converted",
+      given: [
+        definition(
+          "spec: { conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { service: { namespace: ops, name: operator } } } } }",
+        ),
+      ],
+    },
+    {
+      name: "a webhook behind a URL",
+      given: [
+        definition(
+          `spec: { ${two}, conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { url: "https://convert.example.com/" } } } }`,
+        ),
+      ],
+    },
     { name: "Services could not be read", given: [definition(webhook())], unread: ["Service"] },
-    { name: "an injector is about to fill the CA bundle", given: [definition(`metadata: { creationTimestamp: "${ago("2m")}", annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`), service, slice] },
-    { name: "being deleted for a minute", given: [definition(`metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [customresourcecleanup.apiextensions.k8s.io] }`)], notLive: refused },
-    { name: "the version that is stored now is deprecated", given: [definition(`spec: { versions: [{ name: v1, served: true, storage: true, deprecated: true, ${schema} }] }`)] },
+    {
+      name: "an injector is about to fill the CA bundle",
+      given: [
+        definition(
+          `metadata: { creationTimestamp: "${ago("2m")}", annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`,
+        ),
+        service,
+        slice,
+      ],
+    },
+    {
+      name: "being deleted for a minute",
+      given: [
+        definition(
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [customresourcecleanup.apiextensions.k8s.io] }`,
+        ),
+      ],
+      notLive: refused,
+    },
+    {
+      name: "the version that is stored now is deprecated",
+      given: [
+        definition(`spec: { versions: [{ name: v1, served: true, storage: true, deprecated: true, ${schema} }] }`),
+      ],
+    },
   ],
 });

@@ -156,16 +156,14 @@ export default cases(customResource, {
     {
       name: "a type that is not known: once, as information",
       notLive,
-      given: [
-        ...["a", "b", "c"].map((name) =>
-          withConditions(
-            "Tenant",
-            "example.com/v1",
-            name,
-            `[{ type: BillingLinked, status: "False", reason: NoAccount, message: no account, lastTransitionTime: "${ago("1h")}" }]`,
-          ),
+      given: ["a", "b", "c"].map((name) =>
+        withConditions(
+          "Tenant",
+          "example.com/v1",
+          name,
+          `[{ type: BillingLinked, status: "False", reason: NoAccount, message: no account, lastTransitionTime: "${ago("1h")}" }]`,
         ),
-      ],
+      ),
       expect: [{ rule: "custom-resource-condition-unknown", object: "Tenant/shop/a", severity: "info" }],
     },
   ],

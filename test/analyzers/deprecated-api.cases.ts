@@ -19,8 +19,20 @@ const object = "PodDisruptionBudget/shop/web";
 
 export default cases(deprecatedApi, {
   fires: [
-    { name: "the next minor version does not serve it", given: [budget(write("helm", old))], serverVersion: "v1.24.9", expect: [{ rule: "api-removed-in-target", object, severity: "critical" }], notLive },
-    { name: "a later version does not serve it", given: [autoscaler(write("terraform", "autoscaling/v2beta2"))], serverVersion: "v1.23.2", expect: [{ rule: "api-deprecated-in-use", object: "HorizontalPodAutoscaler/shop/web", severity: "warning" }], notLive },
+    {
+      name: "the next minor version does not serve it",
+      given: [budget(write("helm", old))],
+      serverVersion: "v1.24.9",
+      expect: [{ rule: "api-removed-in-target", object, severity: "critical" }],
+      notLive,
+    },
+    {
+      name: "a later version does not serve it",
+      given: [autoscaler(write("terraform", "autoscaling/v2beta2"))],
+      serverVersion: "v1.23.2",
+      expect: [{ rule: "api-deprecated-in-use", object: "HorizontalPodAutoscaler/shop/web", severity: "warning" }],
+      notLive,
+    },
     {
       name: "two clients write it, one has moved on",
       given: [budget(write("helm", old), write("kubectl", old, "9d"), write("kubectl", "policy/v1", "1d"))],
@@ -31,10 +43,30 @@ export default cases(deprecatedApi, {
   ],
   silent: [
     { name: "the version that stays", given: [budget(write("helm", "policy/v1"))], serverVersion: "v1.24.9", notLive },
-    { name: "the server does not serve the old version any more", given: [budget(write("helm", old, "4d"))], serverVersion: "v1.25.0", notLive },
-    { name: "last used half a year ago", given: [budget(write("helm", old, "180d"))], serverVersion: "v1.24.9", notLive },
-    { name: "the client has moved on", given: [budget(write("helm", old, "9d"), write("helm", "policy/v1", "1d"))], serverVersion: "v1.24.9", notLive },
-    { name: "Kubernetes' own controllers", given: [budget(write("kube-controller-manager", old))], serverVersion: "v1.24.9", notLive },
+    {
+      name: "the server does not serve the old version any more",
+      given: [budget(write("helm", old, "4d"))],
+      serverVersion: "v1.25.0",
+      notLive,
+    },
+    {
+      name: "last used half a year ago",
+      given: [budget(write("helm", old, "180d"))],
+      serverVersion: "v1.24.9",
+      notLive,
+    },
+    {
+      name: "the client has moved on",
+      given: [budget(write("helm", old, "9d"), write("helm", "policy/v1", "1d"))],
+      serverVersion: "v1.24.9",
+      notLive,
+    },
+    {
+      name: "Kubernetes' own controllers",
+      given: [budget(write("kube-controller-manager", old))],
+      serverVersion: "v1.24.9",
+      notLive,
+    },
     { name: "the version of the server is not known", given: [budget(write("helm", old, "5d"))], notLive },
     { name: "no record", given: [budget()], serverVersion: "v1.24.9", notLive },
   ],

@@ -37,10 +37,16 @@ const owner = "ReplicaSet/shop/web";
 
 export default cases(event, {
   fires: [
-    { name: "twelve warnings about a Pod", given: [warning("TenantQuota"), pod(), replicaSet], expect: [{ rule, object: owner, severity: "info" }] },
+    {
+      name: "twelve warnings about a Pod",
+      given: [warning("TenantQuota"), pod(), replicaSet],
+      expect: [{ rule, object: owner, severity: "info" }],
+    },
     {
       name: "one warning each about three Pods of a workload",
-      given: ["web-1", "web-2", "web-3"].flatMap((name) => [warning("TenantQuota", once, name), ...pod(name)]).concat(replicaSet),
+      given: ["web-1", "web-2", "web-3"]
+        .flatMap((name) => [warning("TenantQuota", once, name), ...pod(name)])
+        .concat(replicaSet),
       expect: [{ rule, object: owner }],
     },
     {
@@ -56,18 +62,39 @@ export default cases(event, {
       given: [warning("SyncError", "involvedObject: { apiVersion: example.com/v1, kind: Widget, name: big }")],
       expect: [{ rule, object: "Widget/shop/big" }],
     },
-    { name: "ready all the while, and the warnings go on", given: [warning("TenantQuota"), pod("web-1", "True", "2d"), replicaSet], expect: [{ rule, object: owner }] },
+    {
+      name: "ready all the while, and the warnings go on",
+      given: [warning("TenantQuota"), pod("web-1", "True", "2d"), replicaSet],
+      expect: [{ rule, object: owner }],
+    },
   ],
   silent: [
     { name: "one warning", given: [warning("TenantQuota", once), pod(), replicaSet] },
-    { name: "two hours ago", given: [warning("TenantQuota", `firstTimestamp: "${ago("3h")}"\nlastTimestamp: "${ago("2h")}"`), pod(), replicaSet] },
+    {
+      name: "two hours ago",
+      given: [
+        warning("TenantQuota", `firstTimestamp: "${ago("3h")}"\nlastTimestamp: "${ago("2h")}"`),
+        pod(),
+        replicaSet,
+      ],
+    },
     { name: "no warning", given: [warning("Resized", "type: Normal"), pod(), replicaSet] },
     { name: "a reason that a rule explains", given: [warning("BackOff"), pod(), replicaSet] },
-    { name: "a probe that failed while the Pod started", given: [warning("Unhealthy"), pod("web-1", "True"), replicaSet] },
+    {
+      name: "a probe that failed while the Pod started",
+      given: [warning("Unhealthy"), pod("web-1", "True"), replicaSet],
+    },
     { name: "a reason that healthy clusters show", given: [warning("DNSConfigForming"), pod(), replicaSet] },
     { name: "the Pod is gone", given: [warning("TenantQuota")] },
-    { name: "a Pod of that name was made anew", given: [warning("TenantQuota", "involvedObject: { uid: before }"), pod(), replicaSet], notLive: "the uid of a Pod is the server's" },
+    {
+      name: "a Pod of that name was made anew",
+      given: [warning("TenantQuota", "involvedObject: { uid: before }"), pod(), replicaSet],
+      notLive: "the uid of a Pod is the server's",
+    },
     { name: "the Pod became ready since", given: [warning("TenantQuota"), pod("web-1", "True", "2m"), replicaSet] },
-    { name: "the Pod has ended", given: [warning("TenantQuota"), but(pod(), "status: { phase: Succeeded }"), replicaSet] },
+    {
+      name: "the Pod has ended",
+      given: [warning("TenantQuota"), but(pod(), "status: { phase: Succeeded }"), replicaSet],
+    },
   ],
 });

@@ -544,6 +544,17 @@ export default cases(httpRoute, {
     },
     { name: "a GRPCRoute and a TLSRoute that work", given: [grpc, tls, ...gateway, served("cart"), served("mail")] },
     {
+      name: "its controller writes an entry per listener, and one of them accepts it",
+      given: [
+        seenBy(
+          parent("edge, sectionName: http", accepted, resolved),
+          parent("edge, sectionName: https", notAllowed, resolved),
+        ),
+        ...gateway,
+        served("web"),
+      ],
+    },
+    {
       name: "a listener set as parent that says nothing",
       given: [but(web, "spec: { parentRefs: [{ kind: ListenerSet, name: extra }] }\nstatus: null"), served("web")],
     },

@@ -11,7 +11,8 @@ const leaseOf = (namespace: string, name: string, renewed: string, holder: strin
     `,
     changes,
   );
-const scheduler = (renewed: string, changes = "{}"): Manifest => leaseOf("kube-system", "kube-scheduler", renewed, "cp-1_3f2a", changes);
+const scheduler = (renewed: string, changes = "{}"): Manifest =>
+  leaseOf("kube-system", "kube-scheduler", renewed, "cp-1_3f2a", changes);
 const fresh = leaseOf("kube-node-lease", "node-1", "10s", "node-1");
 const controlPlanePod = (args: string): readonly Manifest[] => yaml`
   apiVersion: v1
@@ -43,7 +44,11 @@ export default cases(lease, {
     },
     {
       name: "the controller manager, with its Pod there",
-      given: [leaseOf("kube-system", "kube-controller-manager", "10m", "cp-1_1"), fresh, controlPlanePod("--leader-elect=true")],
+      given: [
+        leaseOf("kube-system", "kube-controller-manager", "10m", "cp-1_1"),
+        fresh,
+        controlPlanePod("--leader-elect=true"),
+      ],
       expect: [{ rule, object: "Lease/kube-system/kube-controller-manager", severity: "critical" }],
     },
     {
@@ -71,7 +76,9 @@ export default cases(lease, {
       name: "its container was started anew since",
       given: [
         operatorLease,
-        operator(`status: { containerStatuses: [{ name: operator, image: operator, imageID: x, ready: true, restartCount: 1, state: { running: { startedAt: "${ago("5m")}" } } }] }`),
+        operator(
+          `status: { containerStatuses: [{ name: operator, image: operator, imageID: x, ready: true, restartCount: 1, state: { running: { startedAt: "${ago("5m")}" } } }] }`,
+        ),
         fresh,
       ],
       expect: [{ rule, object: "Lease/ops/operator.example.com", severity: "info" }],
@@ -84,10 +91,25 @@ export default cases(lease, {
     { name: "of a node", given: [fresh, leaseOf("kube-node-lease", "node-9", "2d", "node-9")] },
     {
       name: "of an API server",
-      given: [fresh, leaseOf("kube-system", "apiserver-x7", "2d", "apiserver-x7_1", "metadata: { labels: { apiserver.kubernetes.io/identity: kube-apiserver } }")],
+      given: [
+        fresh,
+        leaseOf(
+          "kube-system",
+          "apiserver-x7",
+          "2d",
+          "apiserver-x7_1",
+          "metadata: { labels: { apiserver.kubernetes.io/identity: kube-apiserver } }",
+        ),
+      ],
     },
-    { name: "a scheduler that does not elect", given: [scheduler("10m"), fresh, controlPlanePod("--leader-elect=false")] },
-    { name: "no lease of the snapshot is fresh: its time is off", given: [scheduler("10m"), leaseOf("kube-node-lease", "node-1", "9m", "node-1")] },
+    {
+      name: "a scheduler that does not elect",
+      given: [scheduler("10m"), fresh, controlPlanePod("--leader-elect=false")],
+    },
+    {
+      name: "no lease of the snapshot is fresh: its time is off",
+      given: [scheduler("10m"), leaseOf("kube-node-lease", "node-1", "9m", "node-1")],
+    },
     { name: "without a duration", given: [scheduler("10m", "spec: { leaseDurationSeconds: null }"), fresh] },
   ],
 });

@@ -58,15 +58,40 @@ export default cases(namespace, {
     {
       name: "an API group does not answer",
       given: [stuck("10m", discovery), apiService],
-      expect: [{ rule, object, severity: "warning", because: "an API group does not answer", cause: "APIService/v1beta1.metrics.k8s.io" }],
+      expect: [
+        {
+          rule,
+          object,
+          severity: "warning",
+          because: "an API group does not answer",
+          cause: "APIService/v1beta1.metrics.k8s.io",
+        },
+      ],
       notLive,
     },
-    { name: "for two hours", given: [stuck("2h", remaining)], expect: [{ rule, object, severity: "critical", because: "objects remain" }], notLive },
-    { name: "a finalizer holds one of its objects", given: [stuck("10m", remaining, finalizers)], expect: [{ rule, object, because: "objects with finalizers remain" }], notLive },
+    {
+      name: "for two hours",
+      given: [stuck("2h", remaining)],
+      expect: [{ rule, object, severity: "critical", because: "objects remain" }],
+      notLive,
+    },
+    {
+      name: "a finalizer holds one of its objects",
+      given: [stuck("10m", remaining, finalizers)],
+      expect: [{ rule, object, because: "objects with finalizers remain" }],
+      notLive,
+    },
     {
       name: "a webhook stands in the way",
       given: [stuck("10m", refused), guard("guard")],
-      expect: [{ rule, object, because: "a webhook stands in the way of deleting its objects", cause: "ValidatingWebhookConfiguration/guard" }],
+      expect: [
+        {
+          rule,
+          object,
+          because: "a webhook stands in the way of deleting its objects",
+          cause: "ValidatingWebhookConfiguration/guard",
+        },
+      ],
       notLive,
     },
     {
@@ -77,15 +102,31 @@ export default cases(namespace, {
     },
     {
       name: "a refusal of another kind",
-      given: [stuck("10m", condition("NamespaceDeletionContentFailure", "ContentDeletionFailed", "unexpected items still remain in namespace: old for gvr: /v1, Resource=pods"))],
+      given: [
+        stuck(
+          "10m",
+          condition(
+            "NamespaceDeletionContentFailure",
+            "ContentDeletionFailed",
+            "unexpected items still remain in namespace: old for gvr: /v1, Resource=pods",
+          ),
+        ),
+      ],
       expect: [{ rule, object, because: "some of its objects cannot be deleted" }],
       notLive,
     },
     { name: "without a condition", given: [stuck("10m")], expect: [{ rule, object }], notLive },
   ],
   silent: [
-    { name: "active", given: [yaml`{ apiVersion: v1, kind: Namespace, metadata: { name: old }, status: { phase: Active } }`] },
+    {
+      name: "active",
+      given: [yaml`{ apiVersion: v1, kind: Namespace, metadata: { name: old }, status: { phase: Active } }`],
+    },
     { name: "being deleted for two minutes", given: [stuck("2m", remaining)], notLive },
-    { name: "its Pods are still within their time to end", given: [stuck("10m", remaining), ending("2026-01-15T12:20:00Z")], notLive },
+    {
+      name: "its Pods are still within their time to end",
+      given: [stuck("10m", remaining), ending("2026-01-15T12:20:00Z")],
+      notLive,
+    },
   ],
 });

@@ -43,18 +43,30 @@ const pod = (phase: string): readonly Manifest[] => yaml`
     volumes: [{ name: data, persistentVolumeClaim: { claimName: data } }]
   status: { phase: ${phase} }
 `;
-const failed = "status: { phase: Failed, message: 'error getting deleter volume plugin for volume \"disk-1\": no deletable volume plugin matched' }";
+const failed =
+  "status: { phase: Failed, message: 'error getting deleter volume plugin for volume \"disk-1\": no deletable volume plugin matched' }";
 const affinity = (terms: string): string => `spec: { nodeAffinity: { required: { nodeSelectorTerms: ${terms} } } }`;
 
 const object = "PersistentVolume/disk-1";
 
 export default cases(persistentVolume, {
   fires: [
-    { name: "its storage could not be deleted", given: [volume(failed)], expect: [{ rule: "pv-failed", object, severity: "warning" }] },
+    {
+      name: "its storage could not be deleted",
+      given: [volume(failed)],
+      expect: [{ rule: "pv-failed", object, severity: "warning" }],
+    },
     {
       name: "released for two days, and a new claim of the same name waits",
       given: [released("2d"), claim("Pending")],
-      expect: [{ rule: "pv-released-kept", object, severity: "info", because: "a new claim of the same name waits for a volume" }],
+      expect: [
+        {
+          rule: "pv-released-kept",
+          object,
+          severity: "info",
+          because: "a new claim of the same name waits for a volume",
+        },
+      ],
     },
     {
       name: "released for two days, and nobody wants it",
@@ -64,7 +76,14 @@ export default cases(persistentVolume, {
     {
       name: "its storage was to be deleted half an hour ago",
       given: [released("30m", "Delete")],
-      expect: [{ rule: "pv-released-kept", object, severity: "info", because: "its storage was to be deleted and is still there" }],
+      expect: [
+        {
+          rule: "pv-released-kept",
+          object,
+          severity: "info",
+          because: "its storage was to be deleted and is still there",
+        },
+      ],
     },
     {
       name: "the node of a local volume is gone and a Pod waits",
@@ -79,7 +98,11 @@ export default cases(persistentVolume, {
     {
       name: "the node is chosen by its name, and both that it names are gone",
       given: [
-        volume(affinity("[{ matchFields: [{ key: metadata.name, operator: In, values: [node-7] }] }, { matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [node-8] }] }]")),
+        volume(
+          affinity(
+            "[{ matchFields: [{ key: metadata.name, operator: In, values: [node-7] }] }, { matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [node-8] }] }]",
+          ),
+        ),
         node("node-2"),
       ],
       expect: [{ rule: "pv-node-gone", object, severity: "warning" }],
@@ -91,13 +114,52 @@ export default cases(persistentVolume, {
     { name: "released an hour ago", given: [released("1h"), node("node-1")] },
     { name: "released five minutes ago, to be deleted", given: [released("5m", "Delete")] },
     { name: "released, and nothing says since when", given: [volume("status: { phase: Released }")] },
-    { name: "bound to a zone", given: [volume(affinity("[{ matchExpressions: [{ key: topology.kubernetes.io/zone, operator: In, values: [zone-a] }] }]")), node("node-2")] },
-    { name: "one of its terms does not name a node", given: [volume(affinity("[{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [node-1] }] }, { matchExpressions: [{ key: disk, operator: Exists }] }]")), node("node-2")] },
-    { name: "without affinity", given: [volume("spec: { nodeAffinity: null, local: null, hostPath: { path: /disk } }"), node("node-2")] },
-    { name: "available, its node gone", given: [volume("spec: { claimRef: null }\nstatus: { phase: Available }"), node("node-2")] },
+    {
+      name: "bound to a zone",
+      given: [
+        volume(
+          affinity("[{ matchExpressions: [{ key: topology.kubernetes.io/zone, operator: In, values: [zone-a] }] }]"),
+        ),
+        node("node-2"),
+      ],
+    },
+    {
+      name: "one of its terms does not name a node",
+      given: [
+        volume(
+          affinity(
+            "[{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [node-1] }] }, { matchExpressions: [{ key: disk, operator: Exists }] }]",
+          ),
+        ),
+        node("node-2"),
+      ],
+    },
+    {
+      name: "without affinity",
+      given: [volume("spec: { nodeAffinity: null, local: null, hostPath: { path: /disk } }"), node("node-2")],
+    },
+    {
+      name: "available, its node gone",
+      given: [volume("spec: { claimRef: null }\nstatus: { phase: Available }"), node("node-2")],
+    },
     { name: "nodes could not be read", given: [volume()], unread: ["Node"] },
-    { name: "being deleted", given: [volume(`metadata: { deletionTimestamp: "${ago("10m")}", finalizers: [kubernetes.io/pv-protection] }\nstatus: { phase: Failed }`)] },
-    { name: "its claim is in a namespace that was not asked for", given: [volume(failed), node("node-1")], scope: { include: ["bank"] } },
-    { name: "its claim is in a namespace that was excluded", given: [volume(failed), claim("Bound")], scope: { exclude: ["shop"] } },
+    {
+      name: "being deleted",
+      given: [
+        volume(
+          `metadata: { deletionTimestamp: "${ago("10m")}", finalizers: [kubernetes.io/pv-protection] }\nstatus: { phase: Failed }`,
+        ),
+      ],
+    },
+    {
+      name: "its claim is in a namespace that was not asked for",
+      given: [volume(failed), node("node-1")],
+      scope: { include: ["bank"] },
+    },
+    {
+      name: "its claim is in a namespace that was excluded",
+      given: [volume(failed), claim("Bound")],
+      scope: { exclude: ["shop"] },
+    },
   ],
 });

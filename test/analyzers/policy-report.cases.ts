@@ -75,7 +75,10 @@ export default [
       },
     ],
     silent: [
-      { name: "results that passed or were skipped", given: [results("[{ policy: a, result: pass, severity: critical }, { policy: b, result: skip }]")] },
+      {
+        name: "results that passed or were skipped",
+        given: [results("[{ policy: a, result: pass, severity: critical }, { policy: b, result: skip }]")],
+      },
       { name: "no results", given: [results("[]")] },
       { name: "reports could not be read", given: [report], unread: ["PolicyReport", "Report"] },
       {
@@ -117,6 +120,11 @@ export default [
         expect: [{ rule: "policy-violated", object: "ClusterReport/cluster" }],
       },
     ],
-    silent: [{ name: "a critical check that passed", given: [but(wide, "{ results: [{ policy: a, result: pass, severity: critical }] }")] }],
+    silent: [
+      {
+        name: "a critical check that passed",
+        given: [but(wide, "{ results: [{ policy: a, result: pass, severity: critical }] }")],
+      },
+    ],
   }),
 ];

@@ -21,7 +21,10 @@ const queue = yaml`
 `;
 const cpu = but(queue, `{ spec: { triggers: [{ type: cpu, metricType: Utilization, metadata: { value: "60" } }] } }`);
 const authenticated = (kind: string, name: string) =>
-  but(queue, `{ spec: { triggers: [{ type: kafka, metadata: {}, authenticationRef: { kind: ${kind}, name: ${name} } }] } }`);
+  but(
+    queue,
+    `{ spec: { triggers: [{ type: kafka, metadata: {}, authenticationRef: { kind: ${kind}, name: ${name} } }] } }`,
+  );
 const authentication = yaml`
   apiVersion: keda.sh/v1alpha1
   kind: TriggerAuthentication
@@ -33,7 +36,8 @@ const authentication = yaml`
 const password = yaml`{ apiVersion: v1, kind: Secret, metadata: { name: broker-password, namespace: shop }, data: { password: eA== } }`;
 const ca = yaml`{ apiVersion: v1, kind: ConfigMap, metadata: { name: broker-ca, namespace: shop }, data: { ca.crt: x } }`;
 const ready = "{ type: Ready, status: 'True', reason: ScaledObjectReady }";
-const withConditions = (conditions: string, more = "{}") => but(but(queue, `{ status: { conditions: [${conditions}] } }`), more);
+const withConditions = (conditions: string, more = "{}") =>
+  but(but(queue, `{ status: { conditions: [${conditions}] } }`), more);
 const failing = withConditions(
   "{ type: Ready, status: 'False', reason: TriggerError, message: 'Triggers defined in ScaledObject are not working correctly' }",
 );
@@ -64,12 +68,21 @@ export default cases(scaledObject, {
     {
       name: "the target does not exist",
       given: [queue],
-      expect: [{ rule: "keda-target-missing", object: "ScaledObject/shop/web", severity: "warning", cause: "Deployment/shop/web" }],
+      expect: [
+        {
+          rule: "keda-target-missing",
+          object: "ScaledObject/shop/web",
+          severity: "warning",
+          cause: "Deployment/shop/web",
+        },
+      ],
     },
     {
       name: "the target does not exist, and KEDA says so: once",
       given: [
-        withConditions("{ type: Ready, status: 'False', reason: ScaledObjectCheckFailed, message: 'deployments.apps \"web\" not found' }"),
+        withConditions(
+          "{ type: Ready, status: 'False', reason: ScaledObjectCheckFailed, message: 'deployments.apps \"web\" not found' }",
+        ),
       ],
       expect: [{ rule: "keda-target-missing", object: "ScaledObject/shop/web" }],
     },
@@ -96,7 +109,10 @@ export default cases(scaledObject, {
     },
     {
       name: "memory, by the older form of the trigger",
-      given: [workload, but(queue, `{ spec: { triggers: [{ type: memory, metadata: { type: Utilization, value: "60" } }] } }`)],
+      given: [
+        workload,
+        but(queue, `{ spec: { triggers: [{ type: memory, metadata: { type: Utilization, value: "60" } }] } }`),
+      ],
       expect: [{ rule: "keda-request-missing", object: "ScaledObject/shop/web", because: "memory" }],
     },
     {
@@ -136,7 +152,9 @@ export default cases(scaledObject, {
     {
       name: "the ConfigMap of an authentication does not exist",
       given: [workload, authenticated("TriggerAuthentication", "broker"), authentication, password],
-      expect: [{ rule: "keda-credentials-missing", object: "ScaledObject/shop/web", because: "the ConfigMap does not exist" }],
+      expect: [
+        { rule: "keda-credentials-missing", object: "ScaledObject/shop/web", because: "the ConfigMap does not exist" },
+      ],
     },
     {
       name: "the ConfigMap of an authentication lacks the entry",
@@ -147,7 +165,13 @@ export default cases(scaledObject, {
         password,
         but(ca, "{ data: { ca.crt: null, root.crt: x } }"),
       ],
-      expect: [{ rule: "keda-credentials-missing", object: "ScaledObject/shop/web", because: "the ConfigMap has no such entry" }],
+      expect: [
+        {
+          rule: "keda-credentials-missing",
+          object: "ScaledObject/shop/web",
+          because: "the ConfigMap has no such entry",
+        },
+      ],
     },
     {
       name: "a ScaledJob names an authentication that does not exist",
@@ -182,7 +206,12 @@ export default cases(scaledObject, {
       name: "none of its triggers can be read",
       given: [workload, failing, event("Warning", ago("1m"))],
       expect: [
-        { rule: "keda-not-ready", object: "ScaledObject/shop/web", severity: "warning", because: "none of its triggers can be read" },
+        {
+          rule: "keda-not-ready",
+          object: "ScaledObject/shop/web",
+          severity: "warning",
+          because: "none of its triggers can be read",
+        },
       ],
     },
     {
@@ -193,7 +222,9 @@ export default cases(scaledObject, {
           "{ type: Ready, status: Unknown, reason: PartialTriggerError, message: 'Some triggers defined in ScaledObject are not working correctly' }",
         ),
       ],
-      expect: [{ rule: "keda-not-ready", object: "ScaledObject/shop/web", because: "some of its triggers cannot be read" }],
+      expect: [
+        { rule: "keda-not-ready", object: "ScaledObject/shop/web", because: "some of its triggers cannot be read" },
+      ],
     },
     {
       name: "not ready for a reason that is not known",
@@ -222,7 +253,12 @@ export default cases(scaledObject, {
     },
     {
       name: "paused by KEDA's own word",
-      given: [workload, withConditions(`${ready}, { type: Paused, status: 'True', reason: ScaledObjectPaused, message: ScaledObject is paused }`)],
+      given: [
+        workload,
+        withConditions(
+          `${ready}, { type: Paused, status: 'True', reason: ScaledObjectPaused, message: ScaledObject is paused }`,
+        ),
+      ],
       expect: [{ rule: "keda-paused", object: "ScaledObject/shop/web" }],
     },
     {
@@ -247,16 +283,25 @@ export default cases(scaledObject, {
     },
     { name: "Deployments could not be read", given: [queue], unread: ["Deployment"] },
     { name: "seconds old", given: [but(queue, `{ metadata: { creationTimestamp: "${ago("20s")}" } }`)] },
-    { name: "being deleted", given: [but(queue, `{ metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [finalizer.keda.sh] } }`)] },
+    {
+      name: "being deleted",
+      given: [but(queue, `{ metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [finalizer.keda.sh] } }`)],
+    },
     { name: "a queue needs no requests", given: [workload, queue] },
     {
       name: "an average value needs no request",
-      given: [workload, but(cpu, `{ spec: { triggers: [{ type: cpu, metricType: AverageValue, metadata: { value: 500m } }] } }`)],
+      given: [
+        workload,
+        but(cpu, `{ spec: { triggers: [{ type: cpu, metricType: AverageValue, metadata: { value: 500m } }] } }`),
+      ],
     },
     {
       name: "a limit stands for the request",
       given: [
-        but(workload, "{ spec: { template: { spec: { containers: [{ name: web, image: nginx, resources: { limits: { cpu: 1 } } }] } } } }"),
+        but(
+          workload,
+          "{ spec: { template: { spec: { containers: [{ name: web, image: nginx, resources: { limits: { cpu: 1 } } }] } } } }",
+        ),
         cpu,
       ],
     },
@@ -267,12 +312,19 @@ export default cases(scaledObject, {
           workload,
           "{ spec: { template: { spec: { containers: [{ name: web, image: nginx, resources: { requests: { cpu: 100m } } }, { name: sidecar, image: proxy }] } } } }",
         ),
-        but(cpu, `{ spec: { triggers: [{ type: cpu, metricType: Utilization, metadata: { value: "60", containerName: web } }] } }`),
+        but(
+          cpu,
+          `{ spec: { triggers: [{ type: cpu, metricType: Utilization, metadata: { value: "60", containerName: web } }] } }`,
+        ),
       ],
     },
     {
       name: "a LimitRange may set the request",
-      given: [workload, cpu, yaml`{ apiVersion: v1, kind: LimitRange, metadata: { name: defaults, namespace: shop }, spec: { limits: [{ type: Container }] } }`],
+      given: [
+        workload,
+        cpu,
+        yaml`{ apiVersion: v1, kind: LimitRange, metadata: { name: defaults, namespace: shop }, spec: { limits: [{ type: Container }] } }`,
+      ],
     },
     { name: "LimitRanges could not be read", given: [workload, cpu], unread: ["LimitRange"] },
     { name: "the autoscaler finds its metrics valid", given: [workload, cpu, autoscaler] },

@@ -34,21 +34,63 @@ const object = "RoleBinding/shop/ci";
 
 export default cases(serviceAccount, {
   fires: [
-    { name: "the role is gone and a Pod runs under the account", given: [binding(), account, pod()], expect: [{ rule: "role-missing", object, severity: "warning", cause: "Role/shop/deployer" }] },
-    { name: "the role is gone and nobody uses the account", given: [binding(), account], expect: [{ rule: "role-missing", object, severity: "risk" }] },
-    { name: "a cluster role is gone", given: [clusterWide, account, pod()], expect: [{ rule: "role-missing", object: "ClusterRoleBinding/ci-nodes", severity: "warning", cause: "ClusterRole/node-reader" }] },
-    { name: "the account is gone", given: [binding(), role], expect: [{ rule: "rbac-binding-dangling", object, severity: "risk", cause: "ServiceAccount/shop/ci" }] },
-    { name: "the account is gone while a Pod still runs under it", given: [binding(), role, pod()], expect: [{ rule: "rbac-binding-dangling", object, severity: "warning" }] },
+    {
+      name: "the role is gone and a Pod runs under the account",
+      given: [binding(), account, pod()],
+      expect: [{ rule: "role-missing", object, severity: "warning", cause: "Role/shop/deployer" }],
+    },
+    {
+      name: "the role is gone and nobody uses the account",
+      given: [binding(), account],
+      expect: [{ rule: "role-missing", object, severity: "risk" }],
+    },
+    {
+      name: "a cluster role is gone",
+      given: [clusterWide, account, pod()],
+      expect: [
+        {
+          rule: "role-missing",
+          object: "ClusterRoleBinding/ci-nodes",
+          severity: "warning",
+          cause: "ClusterRole/node-reader",
+        },
+      ],
+    },
+    {
+      name: "the account is gone",
+      given: [binding(), role],
+      expect: [{ rule: "rbac-binding-dangling", object, severity: "risk", cause: "ServiceAccount/shop/ci" }],
+    },
+    {
+      name: "the account is gone while a Pod still runs under it",
+      given: [binding(), role, pod()],
+      expect: [{ rule: "rbac-binding-dangling", object, severity: "warning" }],
+    },
   ],
   silent: [
     { name: "role and account are there", given: [binding(), role, account, pod()] },
     { name: "made 20 seconds ago", given: [binding(`metadata: { creationTimestamp: "${ago("20s")}" }`)] },
     { name: "roles and accounts could not be read", given: [binding()], unread: ["Role", "ServiceAccount"] },
-    { name: "users and groups are not objects", given: [binding("subjects: [{ kind: User, name: ann, apiGroup: rbac.authorization.k8s.io }, { kind: Group, name: ops, apiGroup: rbac.authorization.k8s.io }]"), role] },
-    { name: "being deleted", given: [binding(`metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [example.com/keep] }`)] },
+    {
+      name: "users and groups are not objects",
+      given: [
+        binding(
+          "subjects: [{ kind: User, name: ann, apiGroup: rbac.authorization.k8s.io }, { kind: Group, name: ops, apiGroup: rbac.authorization.k8s.io }]",
+        ),
+        role,
+      ],
+    },
+    {
+      name: "being deleted",
+      given: [binding(`metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [example.com/keep] }`)],
+    },
     {
       name: "the namespace of the account is being deleted",
-      given: [binding(), role, yaml`{ apiVersion: v1, kind: Namespace, metadata: { name: shop, deletionTimestamp: "${ago("1m")}" }, status: { phase: Terminating } }`],
+      given: [
+        binding(),
+        role,
+        yaml`{ apiVersion: v1, kind: Namespace, metadata: { name: shop, deletionTimestamp: "${ago("1m")}" }, status: { phase: Terminating } }`,
+      ],
       notLive: "a namespace that is being deleted takes no objects",
     },
   ],

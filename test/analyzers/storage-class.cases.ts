@@ -2,7 +2,10 @@ import { storageClass } from "../../src/analyzers/storage-class.ts";
 import { ago, but, cases, type Manifest, yaml } from "./cases.ts";
 
 const classOf = (name: string, changes = "{}"): Manifest =>
-  but(yaml`{ apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: { name: ${name} }, provisioner: ebs.csi.aws.com }`, changes);
+  but(
+    yaml`{ apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: { name: ${name} }, provisioner: ebs.csi.aws.com }`,
+    changes,
+  );
 const isDefault = (age: string): string =>
   `metadata: { creationTimestamp: "${ago(age)}", annotations: { storageclass.kubernetes.io/is-default-class: "true" } }`;
 const claim = (changes = "{}"): Manifest =>
@@ -88,8 +91,14 @@ export default cases(storageClass, {
   silent: [
     { name: "one default", given: [classOf("fast", isDefault("2d")), classOf("slow"), claim()] },
     { name: "no default, and no claim at all", given: [classOf("fast")] },
-    { name: "no default, and claims that turn the making of volumes off", given: [classOf("fast"), claim('spec: { storageClassName: "" }')] },
-    { name: "two defaults that no claim needs", given: [classOf("fast", isDefault("2d")), classOf("slow", isDefault("3d"))] },
+    {
+      name: "no default, and claims that turn the making of volumes off",
+      given: [classOf("fast"), claim('spec: { storageClassName: "" }')],
+    },
+    {
+      name: "two defaults that no claim needs",
+      given: [classOf("fast", isDefault("2d")), classOf("slow", isDefault("3d"))],
+    },
     { name: "claims could not be read", given: [classOf("fast"), claim()], unread: ["PersistentVolumeClaim"] },
     { name: "no class at all", given: [claim()] },
     {
@@ -97,10 +106,36 @@ export default cases(storageClass, {
       given: [inTree("kubernetes.io/no-provisioner"), claim(pending)],
       serverVersion,
     },
-    { name: "the driver that takes the provisioner's place is installed", given: [inTree("kubernetes.io/aws-ebs"), driver, claim(pending)], serverVersion },
-    { name: "the server is old enough to have the provisioner", given: [inTree("kubernetes.io/glusterfs"), claim(pending), driver], serverVersion: "v1.25.3" },
-    { name: "the version of the server is not known", given: [inTree("kubernetes.io/glusterfs"), claim("status: { phase: Lost }")] },
-    { name: "drivers could not be read", given: [inTree("kubernetes.io/aws-ebs"), claim(pending)], unread: ["CSIDriver"], serverVersion },
-    { name: "default classes are being deleted", given: [classOf("old", `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/keep], annotations: { storageclass.kubernetes.io/is-default-class: "true" } }`), classOf("fast", isDefault("2d")), claim()] },
+    {
+      name: "the driver that takes the provisioner's place is installed",
+      given: [inTree("kubernetes.io/aws-ebs"), driver, claim(pending)],
+      serverVersion,
+    },
+    {
+      name: "the server is old enough to have the provisioner",
+      given: [inTree("kubernetes.io/glusterfs"), claim(pending), driver],
+      serverVersion: "v1.25.3",
+    },
+    {
+      name: "the version of the server is not known",
+      given: [inTree("kubernetes.io/glusterfs"), claim("status: { phase: Lost }")],
+    },
+    {
+      name: "drivers could not be read",
+      given: [inTree("kubernetes.io/aws-ebs"), claim(pending)],
+      unread: ["CSIDriver"],
+      serverVersion,
+    },
+    {
+      name: "default classes are being deleted",
+      given: [
+        classOf(
+          "old",
+          `metadata: { deletionTimestamp: "${ago("1m")}", finalizers: [example.com/keep], annotations: { storageclass.kubernetes.io/is-default-class: "true" } }`,
+        ),
+        classOf("fast", isDefault("2d")),
+        claim(),
+      ],
+    },
   ],
 });

@@ -54,6 +54,10 @@ export default cases(storage, {
     { name: "a claim that waits for its first Pod", given: [claim("Pending"), storageClass("ebs.csi.aws.com", late)] },
     { name: "a class for local volumes", given: [storageClass("kubernetes.io/no-provisioner", late), claim("Bound")] },
     { name: "small volumes and small claims", given: [volume(small), claim("Bound"), storageClass("ebs.csi.aws.com")] },
-    { name: "the volume of a claim outside the namespaces asked for", given: [volume("status: { phase: Failed }")], scope: { include: ["bank"] } },
+    {
+      name: "the volume of a claim outside the namespaces asked for",
+      given: [volume("status: { phase: Failed }")],
+      scope: { include: ["bank"] },
+    },
   ],
 });

@@ -45,7 +45,8 @@ const node = (name = "node-1", ready = "True", age = "1d"): readonly Manifest[] 
 const log = (...lines: readonly string[]) => [
   { namespace: "kube-system", pod: "coredns-a", container: "coredns", previous: true, lines },
 ];
-const loop = '[FATAL] plugin/loop: Loop (127.0.0.1:55953 -> :53) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO 4547991504243258144."';
+const loop =
+  '[FATAL] plugin/loop: Loop (127.0.0.1:55953 -> :53) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO 4547991504243258144."';
 
 const daemonSet = (name: string, ready: number, desired = 2, changes = "{}"): Manifest =>
   but(
@@ -109,12 +110,27 @@ export default cases(systemComponent, {
     },
     {
       name: "two of three DNS Pods are not ready",
-      given: [service, slice(true, false, false), corednsDeployment(3), coredns("coredns-a", "False"), coredns("coredns-b", "False"), coredns("coredns-c", "True"), node()],
+      given: [
+        service,
+        slice(true, false, false),
+        corednsDeployment(3),
+        coredns("coredns-a", "False"),
+        coredns("coredns-b", "False"),
+        coredns("coredns-c", "True"),
+        node(),
+      ],
       expect: [{ rule: "dns-degraded", object: dns, severity: "warning", because: "less than half are ready" }],
     },
     {
       name: "one of two DNS Pods fails again and again",
-      given: [service, slice(true, false), corednsDeployment(2), coredns("coredns-a", "False", crashing), coredns("coredns-b", "True"), node()],
+      given: [
+        service,
+        slice(true, false),
+        corednsDeployment(2),
+        coredns("coredns-a", "False", crashing),
+        coredns("coredns-b", "True"),
+        node(),
+      ],
       expect: [{ rule: "dns-degraded", object: dns, because: "a Pod fails again and again" }],
     },
     {
@@ -125,13 +141,23 @@ export default cases(systemComponent, {
     {
       name: "an add-on is not ready on any node",
       given: [daemonSet("node-exporter", 0, 1), daemonPod(), node()],
-      expect: [{ rule: unhealthy, object: "DaemonSet/kube-system/node-exporter", severity: "warning", because: "none is ready" }],
+      expect: [
+        {
+          rule: unhealthy,
+          object: "DaemonSet/kube-system/node-exporter",
+          severity: "warning",
+          because: "none is ready",
+        },
+      ],
     },
     {
       name: "a Deployment of the platform",
       given: [
         metricsServer("status: { replicas: 2, readyReplicas: 1 }"),
-        but(daemonPod(), "metadata: { name: main-a, ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: metrics-server, uid: ds, controller: true }] }"),
+        but(
+          daemonPod(),
+          "metadata: { name: main-a, ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: metrics-server, uid: ds, controller: true }] }",
+        ),
         node(),
       ],
       expect: [{ rule: unhealthy, object: "Deployment/kube-system/metrics-server", severity: "warning" }],
@@ -162,30 +188,99 @@ export default cases(systemComponent, {
     },
   ],
   silent: [
-    { name: "DNS answers", given: [service, slice(true, true), corednsDeployment(2), coredns("coredns-a", "True"), coredns("coredns-b", "True"), node()] },
-    { name: "one of two DNS Pods is being moved", given: [service, slice(true, false), corednsDeployment(2), coredns("coredns-a", "True"), coredns("coredns-b", "False", `metadata: { creationTimestamp: "${ago("30s")}" }\nstatus: { conditions: [{ type: Ready, status: "False", lastTransitionTime: "${ago("20s")}" }] }`), node()] },
-    { name: "one of two DNS Pods waits for a node", given: [service, slice(true), corednsDeployment(2), coredns("coredns-a", "True"), coredns("coredns-b", "False"), node()] },
+    {
+      name: "DNS answers",
+      given: [
+        service,
+        slice(true, true),
+        corednsDeployment(2),
+        coredns("coredns-a", "True"),
+        coredns("coredns-b", "True"),
+        node(),
+      ],
+    },
+    {
+      name: "one of two DNS Pods is being moved",
+      given: [
+        service,
+        slice(true, false),
+        corednsDeployment(2),
+        coredns("coredns-a", "True"),
+        coredns(
+          "coredns-b",
+          "False",
+          `metadata: { creationTimestamp: "${ago("30s")}" }\nstatus: { conditions: [{ type: Ready, status: "False", lastTransitionTime: "${ago("20s")}" }] }`,
+        ),
+        node(),
+      ],
+    },
+    {
+      name: "one of two DNS Pods waits for a node",
+      given: [
+        service,
+        slice(true),
+        corednsDeployment(2),
+        coredns("coredns-a", "True"),
+        coredns("coredns-b", "False"),
+        node(),
+      ],
+    },
     { name: "another DNS", given: [but(service, "metadata: { labels: { k8s-app: other-dns } }"), node()] },
-    { name: "its metrics Service alone is empty", given: [service, slice(true), coredns("coredns-a", "True"), but(service, "metadata: { name: kube-dns-metrics }\nspec: { ports: [{ name: metrics, port: 9153 }] }"), node("node-3")] },
+    {
+      name: "its metrics Service alone is empty",
+      given: [
+        service,
+        slice(true),
+        coredns("coredns-a", "True"),
+        but(service, "metadata: { name: kube-dns-metrics }\nspec: { ports: [{ name: metrics, port: 9153 }] }"),
+        node("node-3"),
+      ],
+    },
     { name: "a cluster without nodes", given: [service, corednsDeployment(2)] },
     { name: "endpoints could not be read", given: [service, corednsDeployment(0), node()], unread: ["EndpointSlice"] },
     { name: "everything of a DaemonSet is ready", given: [daemonSet("kube-proxy", 2), node()] },
     { name: "unready for a minute", given: [daemonSet("kube-proxy", 1), daemonPod("node-1", "1m"), node()] },
-    { name: "its node does not answer: the node says it", given: [daemonSet("kube-proxy", 1), daemonPod(), node("node-1", "Unknown")] },
+    {
+      name: "its node does not answer: the node says it",
+      given: [daemonSet("kube-proxy", 1), daemonPod(), node("node-1", "Unknown")],
+    },
     { name: "its node is gone", given: [daemonSet("kube-proxy", 1), daemonPod("node-9"), node()] },
-    { name: "its node has just joined", given: [daemonSet("kube-proxy", 1), daemonPod(), node("node-1", "True", "4m")] },
-    { name: "its status is older than its spec", given: [daemonSet("kube-proxy", 1, 2, "metadata: { generation: 2 }\nstatus: { observedGeneration: 1 }"), daemonPod("node-1", "11m"), node()], notLive: "the generation is the server's" },
+    {
+      name: "its node has just joined",
+      given: [daemonSet("kube-proxy", 1), daemonPod(), node("node-1", "True", "4m")],
+    },
+    {
+      name: "its status is older than its spec",
+      given: [
+        daemonSet("kube-proxy", 1, 2, "metadata: { generation: 2 }\nstatus: { observedGeneration: 1 }"),
+        daemonPod("node-1", "11m"),
+        node(),
+      ],
+      notLive: "the generation is the server's",
+    },
     { name: "an add-on at zero", given: [metricsServer("spec: { replicas: 0 }"), node()] },
     {
       name: "a rollout that keeps what it promises",
       given: [
-        metricsServer('status: { replicas: 3, readyReplicas: 1, availableReplicas: 1, conditions: [{ type: Available, status: "True" }, { type: Progressing, status: "True", reason: ReplicaSetUpdated }] }'),
-        but(daemonPod(), "metadata: { name: main-a, ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: metrics-server, uid: ds, controller: true }] }"),
+        metricsServer(
+          'status: { replicas: 3, readyReplicas: 1, availableReplicas: 1, conditions: [{ type: Available, status: "True" }, { type: Progressing, status: "True", reason: ReplicaSetUpdated }] }',
+        ),
+        but(
+          daemonPod(),
+          "metadata: { name: main-a, ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: metrics-server, uid: ds, controller: true }] }",
+        ),
         node(),
       ],
     },
-    { name: "not part of the platform", given: [metricsServer("status: { replicas: 2, readyReplicas: 0 }", "shop"), node()] },
+    {
+      name: "not part of the platform",
+      given: [metricsServer("status: { replicas: 2, readyReplicas: 0 }", "shop"), node()],
+    },
     { name: "a version with support", given: [node("node-1", "True", "2d")], serverVersion: "v1.34.1" },
-    { name: "a version that is newer than this table", given: [node("node-1", "True", "3d")], serverVersion: "v1.60.0" },
+    {
+      name: "a version that is newer than this table",
+      given: [node("node-1", "True", "3d")],
+      serverVersion: "v1.60.0",
+    },
   ],
 });

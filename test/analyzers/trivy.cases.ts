@@ -11,7 +11,7 @@ const vulnerable = (list: string, more = "{}") =>
       metadata: { name: replicaset-web-1-web, namespace: shop }
       report:
         updateTimestamp: "${ago("1h")}"
-        scanner: { name: Trivy, vendor: Aqua Security, version: 0.53.0 }
+        scanner: { name: Trivy, vendor: Aqua Security, version: "0.53.0" }
         registry: { server: index.docker.io }
         artifact: { repository: library/web, tag: "1.0" }
         os: { family: debian, name: "12" }
@@ -20,9 +20,9 @@ const vulnerable = (list: string, more = "{}") =>
     `,
     more,
   );
-const fixable = `{ vulnerabilityID: CVE-2025-1, resource: openssl, installedVersion: 3.0.1, fixedVersion: 3.0.2, severity: CRITICAL, ${dates} }`;
-const unfixed = `{ vulnerabilityID: CVE-2025-2, resource: zlib, installedVersion: 1.2, fixedVersion: "", severity: CRITICAL, ${dates} }`;
-const high = `{ vulnerabilityID: CVE-2025-3, resource: curl, installedVersion: 8.0, fixedVersion: 8.1, severity: HIGH, ${dates} }`;
+const fixable = `{ vulnerabilityID: CVE-2025-1, resource: openssl, installedVersion: "3.0.1", fixedVersion: "3.0.2", severity: CRITICAL, ${dates} }`;
+const unfixed = `{ vulnerabilityID: CVE-2025-2, resource: zlib, installedVersion: "1.2", fixedVersion: "", severity: CRITICAL, ${dates} }`;
+const high = `{ vulnerabilityID: CVE-2025-3, resource: curl, installedVersion: "8.0", fixedVersion: "8.1", severity: HIGH, ${dates} }`;
 
 const audited = (checks: string, more = "{}") =>
   but(
@@ -32,7 +32,7 @@ const audited = (checks: string, more = "{}") =>
       metadata: { name: replicaset-web-1, namespace: shop, labels: { trivy-operator.resource.kind: ReplicaSet, trivy-operator.resource.name: web-1 } }
       report:
         updateTimestamp: "${ago("1h")}"
-        scanner: { name: Trivy, vendor: Aqua Security, version: 0.53.0 }
+        scanner: { name: Trivy, vendor: Aqua Security, version: "0.53.0" }
         summary: { criticalCount: 0, highCount: 1, mediumCount: 0, lowCount: 0 }
         checks: ${checks}
     `,
@@ -126,12 +126,19 @@ export default [
           replicaSet(1),
         ],
         expect: [
-          { rule: "config-audit-failed", object: "ConfigAuditReport/shop/replicaset-web-1", because: "the worst is rated critical" },
+          {
+            rule: "config-audit-failed",
+            object: "ConfigAuditReport/shop/replicaset-web-1",
+            because: "the worst is rated critical",
+          },
         ],
       },
     ],
     silent: [
-      { name: "a critical check that passed", given: [audited("[{ checkID: K1, severity: CRITICAL, success: true }]")] },
+      {
+        name: "a critical check that passed",
+        given: [audited("[{ checkID: K1, severity: CRITICAL, success: true }]")],
+      },
       { name: "rated low", given: [audited("[{ checkID: K1, severity: LOW, success: false }]")] },
       {
         name: "a ReplicaSet of an older revision",

@@ -37,7 +37,9 @@ export default cases(volumeAttachment, {
     {
       name: "its node is gone and a Pod waits elsewhere",
       given: [attachment(deleted("10m")), volume(), pod, node("node-2", "True")],
-      expect: [{ rule, object, severity: "warning", because: "the node does not exist any more", cause: "Node/node-1" }],
+      expect: [
+        { rule, object, severity: "warning", because: "the node does not exist any more", cause: "Node/node-1" },
+      ],
     },
     {
       name: "its node has stopped answering",
@@ -52,13 +54,22 @@ export default cases(volumeAttachment, {
         { rule, object: "VolumeAttachment/csi-2" },
       ],
     },
-    { name: "nodes could not be read", given: [attachment(deleted("10m"))], unread: ["Node"], expect: [{ rule, object }] },
+    {
+      name: "nodes could not be read",
+      given: [attachment(deleted("10m"))],
+      unread: ["Node"],
+      expect: [{ rule, object }],
+    },
   ],
   silent: [
     { name: "attached", given: [attachment(), node("node-1", "True")] },
     { name: "detaching since a minute", given: [attachment(deleted("1m")), node("node-1", "True")] },
     { name: "a detach failed a minute ago", given: [attachment(detachError("1m"))] },
-    { name: "its claim is in a namespace that was not asked for", given: [attachment(deleted("10m")), volume()], scope: { include: ["bank"] } },
+    {
+      name: "its claim is in a namespace that was not asked for",
+      given: [attachment(deleted("10m")), volume()],
+      scope: { include: ["bank"] },
+    },
   ],
 });
 

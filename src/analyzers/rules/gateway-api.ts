@@ -30,7 +30,7 @@ export interface Trouble {
 }
 
 /** How long a controller may take to look at an object, or to get an address for it. */
-export const lookMs: number = 5 * minuteMs;
+const lookMs: number = 5 * minuteMs;
 
 /** How long a state that a controller has decided on must have lasted. */
 export const decidedMs: number = 2 * minuteMs;
@@ -162,7 +162,7 @@ function acceptedStatus({ status }: KubeObject<"GatewayClass">): string | undefi
 // ---- references across namespaces -------------------------------------------------------------------------------------
 
 /** Who refers to what. */
-export interface CrossReference {
+interface CrossReference {
   readonly from: { readonly kind: string; readonly namespace: string };
   readonly to: { readonly kind: "Secret" | "Service"; readonly namespace: string; readonly name: string };
 }

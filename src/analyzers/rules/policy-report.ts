@@ -90,14 +90,19 @@ const rated: Readonly<Record<string, string>> = {
 };
 
 function observationOf(report: Report, ref: ObjectRef, { rule, policy, severity, results }: Group): Said {
-  const resources = resourcesOf(report, results.map(({ result }) => result));
+  const resources = resourcesOf(
+    report,
+    results.map(({ result }) => result),
+  );
   const shown = results.slice(0, 2);
   const evidence: Evidence[] = [
     field(ref, `results[${shown[0]?.index ?? 0}].policy`, policy),
     ...(resources.length > 0 ? [fact(ref, "objects", namesOf(resources))] : []),
     ...shown.flatMap(({ index, result }) => [
       ...(result.rule === undefined || result.rule === "" ? [] : [field(ref, `results[${index}].rule`, result.rule)]),
-      ...(result.message === undefined || result.message === "" ? [] : [field(ref, `results[${index}].message`, result.message)]),
+      ...(result.message === undefined || result.message === ""
+        ? []
+        : [field(ref, `results[${index}].message`, result.message)]),
     ]),
     ...(severity === "" ? [] : [field(ref, `results[${shown[0]?.index ?? 0}].severity`, severity)]),
     ...(results.length > shown.length ? [fact(ref, "results of this policy", results.length)] : []),

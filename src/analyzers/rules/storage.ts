@@ -42,10 +42,11 @@ export function podsWaitingFor(snapshot: Snapshot, claim: ObjectRef | undefined)
 }
 
 /** The claims that name a class, or leave it to the default, by the class; "" stands for the default. */
-export const dynamicClaims: (snapshot: Snapshot) => ReadonlyMap<string, readonly Claim[]> = oncePerSnapshot((snapshot) =>
-  // An empty class name turns the making of volumes off.
-  Map.groupBy(
-    snapshot.list("PersistentVolumeClaim").filter((claim) => classNameOf(claim) !== ""),
-    (claim) => classNameOf(claim) ?? "",
-  ),
+export const dynamicClaims: (snapshot: Snapshot) => ReadonlyMap<string, readonly Claim[]> = oncePerSnapshot(
+  (snapshot) =>
+    // An empty class name turns the making of volumes off.
+    Map.groupBy(
+      snapshot.list("PersistentVolumeClaim").filter((claim) => classNameOf(claim) !== ""),
+      (claim) => classNameOf(claim) ?? "",
+    ),
 );

@@ -111,7 +111,9 @@ async function listCustom(
     if (error instanceof RequestFailure && error.status === 404) return { entries };
     const scope = wanted.namespaced ? (namespace === undefined ? " --all-namespaces" : ` -n ${namespace}`) : "";
     const next =
-      error instanceof RequestFailure && error.status === 403 ? `kubectl auth can-i list ${resource}${scope}` : undefined;
+      error instanceof RequestFailure && error.status === 403
+        ? `kubectl auth can-i list ${resource}${scope}`
+        : undefined;
     return {
       entries,
       read: {
@@ -127,7 +129,9 @@ async function listCustom(
 
 function listPath({ group, version, plural }: Wanted, namespace: string | undefined): string {
   const root = `/apis/${group}/${version}`;
-  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
+  return namespace === undefined
+    ? `${root}/${plural}`
+    : `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
 }
 
 interface Page {

@@ -57,7 +57,11 @@ const overrides: readonly KindOverride[] = [
     conditions: { ErrorOccurred: "bad-when-true", ResourcesUpToDate: "ignored" },
   },
   // A Workflow that failed is a run that failed, as a Job's Pod is; those who started it were told.
-  { group: "argoproj.io", kinds: ["Workflow", "WorkflowTaskSet", "WorkflowTaskResult", "AnalysisRun", "Experiment"], isRecord: true },
+  {
+    group: "argoproj.io",
+    kinds: ["Workflow", "WorkflowTaskSet", "WorkflowTaskResult", "AnalysisRun", "Experiment"],
+    isRecord: true,
+  },
   // Argo Rollouts 1.8: Progressing False is the deadline; Available and Healthy are as everywhere, Completed is history.
   { group: "argoproj.io", kinds: ["Rollout"], conditions: { Progressing: "bad-when-false", Completed: "ignored" } },
   // Flux 2.6, fluxcd/pkg/apis/meta: Reconciling and Stalled stand beside Ready. Released and TestSuccess: helm-controller.
@@ -106,7 +110,12 @@ const overrides: readonly KindOverride[] = [
   { group: "longhorn.io", isRecord: true },
   { group: "snapshot.storage.k8s.io", isRecord: true },
   // Databases whose operators write Ready: CloudNativePG 1.26 (ContinuousArchiving False loses backups).
-  { group: "postgresql.cnpg.io", kinds: ["Cluster"], isCritical: true, conditions: { ContinuousArchiving: "bad-when-false" } },
+  {
+    group: "postgresql.cnpg.io",
+    kinds: ["Cluster"],
+    isCritical: true,
+    conditions: { ContinuousArchiving: "bad-when-false" },
+  },
   { group: "postgresql.cnpg.io", kinds: ["Backup"], isRecord: true },
   // KEDA: its own analyzer has ScaledObject and ScaledJob; Active False is the normal state of rest.
   { group: "keda.sh", conditions: { Active: "ignored", Fallback: "ignored", Paused: "ignored" } },
@@ -128,8 +137,26 @@ const overrides: readonly KindOverride[] = [
   },
   // Runs: what failed once is history, and was told to whoever started it.
   { group: "tekton.dev", isRecord: true },
-  { group: "velero.io", kinds: ["Backup", "Restore", "DeleteBackupRequest", "DownloadRequest", "PodVolumeBackup", "PodVolumeRestore", "DataUpload", "DataDownload", "ServerStatusRequest"], isRecord: true },
-  { group: "kubeflow.org", kinds: ["PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "JAXJob"], isRecord: true },
+  {
+    group: "velero.io",
+    kinds: [
+      "Backup",
+      "Restore",
+      "DeleteBackupRequest",
+      "DownloadRequest",
+      "PodVolumeBackup",
+      "PodVolumeRestore",
+      "DataUpload",
+      "DataDownload",
+      "ServerStatusRequest",
+    ],
+    isRecord: true,
+  },
+  {
+    group: "kubeflow.org",
+    kinds: ["PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "JAXJob"],
+    isRecord: true,
+  },
   { group: "batch.volcano.sh", isRecord: true },
   { group: "ray.io", kinds: ["RayJob"], isRecord: true },
   { group: "sparkoperator.k8s.io", kinds: ["SparkApplication"], isRecord: true },
@@ -149,7 +176,11 @@ const overrides: readonly KindOverride[] = [
   { group: "operators.coreos.com", isRecord: true },
   { group: "packages.operators.coreos.com", isRecord: true },
   { group: "acid.zalan.do", isCritical: true },
-  { group: "karpenter.sh", kinds: ["NodeClaim"], conditions: { Drifted: "ignored", Consolidatable: "ignored", Empty: "ignored", Initialized: "ignored" } },
+  {
+    group: "karpenter.sh",
+    kinds: ["NodeClaim"],
+    conditions: { Drifted: "ignored", Consolidatable: "ignored", Empty: "ignored", Initialized: "ignored" },
+  },
   { group: "karpenter.sh", kinds: ["NodePool"], conditions: { NodeRegistrationHealthy: "ignored" } },
 ];
 

@@ -4,7 +4,10 @@
  */
 const causes: readonly (readonly [RegExp, string])[] = [
   [/plugin\/loop: Loop \(/, "it forwards to itself in a loop"],
-  [/Error during parsing|Unknown directive|plugin\/\S+: .*(?:unknown property|wrong argument|Wrong argument)/, "its Corefile has an error"],
+  [
+    /Error during parsing|Unknown directive|plugin\/\S+: .*(?:unknown property|wrong argument|Wrong argument)/,
+    "its Corefile has an error",
+  ],
   [/listen (?:tcp|udp) .*: bind: (?:address already in use|permission denied)/, "it cannot open its port"],
   [
     /plugin\/kubernetes: .*(?:API connection failure|dial tcp)|Failed to watch .*dial tcp|no route to host/,

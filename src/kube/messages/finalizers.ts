@@ -9,7 +9,10 @@ const meanings: readonly (readonly [RegExp, string])[] = [
     /^service\.kubernetes\.io\/load-balancer-cleanup$|^service\.k8s\.aws\/|^gke\.networking\.io\//,
     "the load balancer outside the cluster is not removed yet",
   ],
-  [/^(?:ingress|elbv2)\.k8s\.aws\/|^networking\.gke\.io\/ingress-finalizer/, "the load balancer outside the cluster is not removed yet"],
+  [
+    /^(?:ingress|elbv2)\.k8s\.aws\/|^networking\.gke\.io\/ingress-finalizer/,
+    "the load balancer outside the cluster is not removed yet",
+  ],
   [/^external-attacher\//, "the storage driver has not let go of the volume"],
   [/^external-provisioner\.volume\.kubernetes\.io\//, "the storage of the volume is not removed yet"],
   [/^snapshot\.storage\.kubernetes\.io\//, "a volume snapshot still depends on it"],

@@ -5,7 +5,7 @@
  */
 
 /** What a message says, in words of our own, and the object that it names. */
-export interface ResolutionFailure {
+interface ResolutionFailure {
   readonly because: string;
   /** The catalog that it names: a CatalogSource with its namespace, a ClusterCatalog without. */
   readonly catalog?: { readonly namespace?: string; readonly name: string };

@@ -1,0 +1,32 @@
+import type { BackendFactory, IAI } from "../backend.ts";
+import { backendOf, required } from "./adapter.ts";
+import { awsAddress, awsOptions, awsRegion, regionWarnings, withHeaders } from "./aws.ts";
+import { converse } from "./converse.ts";
+import { openTransport } from "./transport.ts";
+
+const name = "amazonbedrockconverse";
+
+/** Every model of Amazon Bedrock, through its Converse call. */
+export const amazonbedrockconverse: BackendFactory = {
+  name,
+  defaultModel: undefined,
+  async configure(settings): Promise<IAI> {
+    const model = required(name, settings, "model");
+    const region = awsRegion(name, settings);
+    const { BedrockRuntimeClient } = await import("@aws-sdk/client-bedrock-runtime");
+    const transport = await openTransport(name, settings);
+    const address = awsAddress(name, settings, "bedrock-runtime", region);
+    const client = new BedrockRuntimeClient(awsOptions(name, settings, transport, address, region));
+    withHeaders(client, settings.customHeaders);
+    return backendOf({
+      name,
+      settings,
+      transport,
+      host: new URL(address).host,
+      warnings: regionWarnings(name, settings, region),
+      honours: ["model", "baseURL", "providerRegion", "temperature", "topP", "topK", "maxTokens", "stopSequences"],
+      complete: (attempt) => converse(name, client, model, attempt),
+      close: () => client.destroy(),
+    });
+  },
+};

@@ -1,0 +1,133 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+import { Fault, messageOf } from "../../fault.ts";
+import type { CacheDriver } from "../driver.ts";
+import type { S3Settings } from "../settings.ts";
+
+/**
+ * A bucket of Amazon S3 or of a server that speaks its API (`endpoint`); objects lie at its root under their keys.
+ * Credentials come from AWS's own chain: environment, profile, web identity, instance.
+ */
+export async function s3Cache(settings: S3Settings): Promise<CacheDriver> {
+  const sdk = await import("@aws-sdk/client-s3");
+  const client = await clientFor(settings);
+  const { bucket: Bucket } = settings;
+  return {
+    async get(Key) {
+      try {
+        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key }));
+        return await Body?.transformToString("utf8");
+      } catch (error) {
+        if (error instanceof sdk.NoSuchKey || statusOf(error) === 404) return absentUnlessBucket(error);
+        throw cannot("read from", settings, error);
+      }
+    },
+    async set(Key, Body) {
+      await client
+        .send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentType: "text/plain" }))
+        .catch((error: unknown) => {
+          throw cannot("write to", settings, error);
+        });
+    },
+    async delete(Key) {
+      await client.send(new sdk.DeleteObjectCommand({ Bucket, Key })).catch((error: unknown) => {
+        throw cannot("delete from", settings, error);
+      });
+    },
+    entries: async function* () {
+      try {
+        for await (const page of sdk.paginateListObjectsV2({ client }, { Bucket })) {
+          for (const { Key: key, LastModified, Size } of page.Contents ?? []) {
+            if (key === undefined) continue;
+            yield {
+              key,
+              ...(LastModified !== undefined && { updatedAt: LastModified.getTime() }),
+              ...(Size !== undefined && { sizeBytes: Size }),
+            };
+          }
+        }
+      } catch (error) {
+        throw cannot("list", settings, error);
+      }
+    },
+    close: async () => client.destroy(),
+  };
+
+  function absentUnlessBucket(error: unknown): undefined {
+    if (error instanceof Error && error.name === "NoSuchBucket") throw cannot("read from", settings, error);
+    return undefined;
+  }
+}
+
+/** Whether the bucket is there, made first when `create` says so. @throws Fault that tells missing and forbidden apart. */
+export async function checkS3(settings: S3Settings, create: boolean): Promise<void> {
+  const sdk = await import("@aws-sdk/client-s3");
+  const client = await clientFor(settings);
+  const { bucket: Bucket, region } = settings;
+  try {
+    await client.send(new sdk.HeadBucketCommand({ Bucket }));
+  } catch (error) {
+    if (statusOf(error) !== 404 || !create) throw cannot("use", settings, error);
+    // us-east-1 is the one region that must not be named.
+    const place = region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: asLocation(region) } };
+    await client.send(new sdk.CreateBucketCommand({ Bucket, ...place })).catch((cause: unknown) => {
+      throw cannot("create", settings, cause);
+    });
+  } finally {
+    client.destroy();
+  }
+}
+
+function asLocation(region: string): import("@aws-sdk/client-s3").BucketLocationConstraint {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK lists the regions of its day; AWS adds more
+  return region as import("@aws-sdk/client-s3").BucketLocationConstraint;
+}
+
+async function clientFor({ region, endpoint, insecure }: S3Settings): Promise<S3Client> {
+  const { S3Client } = await import("@aws-sdk/client-s3");
+  if (endpoint === undefined) return new S3Client({ region });
+  const shared = {
+    region,
+    endpoint,
+    forcePathStyle: true,
+    // Checksums in trailers are newer than most servers that speak this API.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  } as const;
+  if (insecure !== true) return new S3Client(shared);
+  const [{ NodeHttpHandler }, { Agent }] = await Promise.all([
+    import("@smithy/node-http-handler"),
+    import("node:https"),
+  ]);
+  // `insecure` is the user's own choice for a server with a certificate of its own making.
+  return new S3Client({
+    ...shared,
+    requestHandler: new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
+  });
+}
+
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
+  const { $metadata } = error;
+  return typeof $metadata === "object" && $metadata !== null && "httpStatusCode" in $metadata
+    ? Number($metadata.httpStatusCode)
+    : undefined;
+}
+
+function cannot(what: string, { bucket, region, endpoint }: S3Settings, cause: unknown): Fault {
+  const where = `S3 bucket "${bucket}" (${endpoint ?? region})`;
+  const status = statusOf(cause);
+  if (status === 404) {
+    return new Fault(`Cannot ${what} ${where}: it does not exist`, {
+      cause,
+      next: "`k8sgpt cache add s3 --create …` makes it; or correct --bucket and --region",
+    });
+  }
+  if (status === 401 || status === 403) {
+    return new Fault(`Cannot ${what} ${where}: access is denied`, {
+      cause,
+      next: "`aws sts get-caller-identity` shows who you are; the bucket's policy must let you read and write",
+    });
+  }
+  const reason = messageOf(cause) === "" && cause instanceof Error ? cause.name : messageOf(cause);
+  return new Fault(`Cannot ${what} ${where}: ${reason}`, { cause, next: "`k8sgpt cache remove` goes back to local files" });
+}
