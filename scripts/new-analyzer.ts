@@ -39,7 +39,7 @@ export const ${variable}: Analyzer = defineAnalyzer({
     "${file}-being-marked": {
       severity: "warning",
       depth: 5,
-      message: "The label example.com/broken is set",
+      message: "The label app.kubernetes.io/example is set",
       why: "Replace this sentence: what happens to users when nobody acts",
       fix: "Replace this sentence: a command to the reader",
       source: "reference/kubernetes-api/",
@@ -50,7 +50,7 @@ export const ${variable}: Analyzer = defineAnalyzer({
   *check(snapshot) {
     for (const object of snapshot.list("${kind}")) {
       if (isGoingAway(snapshot, object) || !hasSettled(snapshot, object, graceMs.workload)) continue;
-      if (object.metadata?.labels?.["example.com/broken"] === undefined) continue;
+      if (object.metadata?.labels?.["app.kubernetes.io/example"] === undefined) continue;
       const ref = refOf("${kind}", object);
       yield {
         rule: "${file}-being-marked",
@@ -68,7 +68,7 @@ import { ago, but, cases, yaml } from "./cases.ts";
 const marked = yaml\`
   apiVersion: ${group === "" ? version : `${group}/${version}`}
   kind: ${kind}
-  metadata: { name: one${place}, labels: { example.com/broken: "yes" } }
+  metadata: { name: one${place}, labels: { app.kubernetes.io/example: "yes" } }
 \`;
 
 export default cases(${variable}, {

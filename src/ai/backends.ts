@@ -1,7 +1,8 @@
-/** The AI backends by name. Each loads when it is used, and its vendor's SDK when it is set up. */
+/** The AI backends by name, in the order of listings. Each loads when it is used, and its vendor's SDK when it is set up. */
 import type { BackendFactory } from "./backend.ts";
 
-const loaders = {
+/** What loads each backend. An alias is found by its name, and not listed. */
+export const backends: Readonly<Record<string, () => Promise<BackendFactory>>> = withAlias("watsonxai", "ibmwatsonxai", {
   openai: async () => (await import("./backends/openai.ts")).openai,
   anthropic: async () => (await import("./backends/anthropic.ts")).anthropic,
   localai: async () => (await import("./backends/localai.ts")).localai,
@@ -21,25 +22,8 @@ const loaders = {
   groq: async () => (await import("./backends/groq.ts")).groq,
   bedrockmantle: async () => (await import("./backends/bedrockmantle.ts")).bedrockmantle,
   litellm: async () => (await import("./backends/litellm.ts")).litellm,
-} satisfies Readonly<Record<string, () => Promise<BackendFactory>>>;
+});
 
-/** The name of a backend. */
-export type BackendName = keyof typeof loaders;
-
-/** Names that are accepted for others. */
-const aliases: Readonly<Record<string, BackendName>> = { watsonxai: "ibmwatsonxai" };
-
-/** All names, in the order of listings. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `Object.keys` forgets the keys' type
-export const backendNames: readonly BackendName[] = Object.keys(loaders) as BackendName[];
-
-/** The backend that a word of the user means; undefined when there is none of that name. */
-export function backendNamed(word: string): BackendName | undefined {
-  const name = word.trim().toLowerCase();
-  return backendNames.find((known) => known === name) ?? (Object.hasOwn(aliases, name) ? aliases[name] : undefined);
-}
-
-/** Loads a backend, not yet its SDK. */
-export async function loadBackend(name: BackendName): Promise<BackendFactory> {
-  return loaders[name]();
+function withAlias<Table extends object>(alias: string, name: keyof Table, table: Table): Table {
+  return Object.defineProperty(table, alias, { value: table[name], enumerable: false });
 }

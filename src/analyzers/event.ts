@@ -126,7 +126,7 @@ function recurring({ subject, records }: Subject): Observation<"warning-events-r
 /** The message without what differs from one event to the next: names in quotes, numbers, hashes. */
 function templateOf(message: string): string {
   return message
+    .slice(0, 500)
     .replaceAll(/"[^"]*"|'[^']*'/g, "_")
-    .replaceAll(/\b[\w.-]*\d[\w.-]*\b/g, "_")
-    .slice(0, 200);
+    .replaceAll(/\b[\w.-]*\d[\w.-]*\b/g, "_");
 }

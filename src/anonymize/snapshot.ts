@@ -494,6 +494,15 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
   const argument = (text: string, first: boolean): string => {
     const [, flag = "", value = text] = /^(-{1,2}[\w.-]+=?)(.*)$/s.exec(text) ?? [];
     if (value === "" || isKept(value)) return text;
+    // Where a file is said to be is compared with where volumes are mounted.
+    if (/^(?:\/[\w.-]+)+$/.test(value)) {
+      const parts = value.split("/").map((part) => {
+        if (part === "" || isKept(part)) return part;
+        const token = dictionary.tokenOf(part);
+        return token === part ? whole(part, "file") : token;
+      });
+      return flag + parts.join("/");
+    }
     const masked: string = dictionary.mask(value);
     // A word that is neither known nor one of Kubernetes may say anything.
     const isOpen = runsIn(masked).every((run) => isKept(run) || isPublicDomain(run) || dictionary.unmask(run) !== run);

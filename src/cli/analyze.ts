@@ -1,19 +1,52 @@
 import { analyze } from "../engine/analyze.ts";
+import { remembering } from "../engine/remembering.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { CoverageGap, Report } from "../findings/report.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
+import type { TextOptions } from "../report/text.ts";
+import type { FormatOptions } from "../report/formats.ts";
+import { compared, hasNewFault, readAcceptRules, readComparison, writeBaseline } from "./baseline.ts";
+import { buildInfo } from "./build-info.ts";
 import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
 import { exitCodeOf } from "./exit-code.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { Explained } from "./explain.ts";
 import { readFieldDocs } from "./field-docs.ts";
-import type { AnalyzeFlags } from "./flags.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { AnalyzeFlags, BaselineFlags } from "./flags.ts";
+import { type Outputs, parseOutputs, writeOutputs } from "./output.ts";
 import { progressLine } from "./progress.ts";
 import { checkNamespaces, chooseAnalyzers, contextOf, openSource } from "./reading.ts";
 import { exitCodeOfStop, listenForStop, type StopReason } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
+import { analyzers as known } from "../analyzers/index.ts";
 import { parseConcurrency, parseDuration, parseInclude, parseLabels, parseScope } from "./values.ts";
+
+/** What to do with a report, besides judging it. */
+type Deliver = (
+  report: Report,
+  options: FormatOptions,
+  stopped: StopReason | undefined,
+) => Promise<void>;
 
 /** `k8sgpt analyze`: reads, judges, prints. Gives the exit code. */
 export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promise<number> {
+  const outputs: Outputs = parseOutputs(flags.output);
+  return runReport(flags, terminal, async (report, options) => {
+    await writeOutputs(report, outputs, options, terminal);
+    if (flags.withStat === true && outputs.stdout === "text") tellStats(report, terminal);
+  });
+}
+
+/** `k8sgpt baseline`: the same run, of which only the ids are kept. A run that was stopped writes no file. */
+export async function runBaseline(flags: BaselineFlags, terminal: Terminal): Promise<number> {
+  return runReport({ ...flags, output: [], failOn: "never" }, terminal, async (report, _, stopped) => {
+    if (stopped === undefined) await writeBaseline(report, flags, terminal);
+    else terminal.tell("warning: stopped before everything was read; no baseline was written");
+  });
+}
+
+async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliver): Promise<number> {
   const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
   const note = (text: string): void => {
     if (flags.verbose !== true) return;
@@ -29,8 +62,14 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   parseConcurrency(flags.maxConcurrency);
   parseDuration("--request-timeout", flags.requestTimeout);
   contextOf(flags);
+  const comparison = await readComparison(flags);
+  const { accept, warnings } = await readAcceptRules(flags.ignoreFile, known);
   const { analyzers, unknown, from } = await chooseAnalyzers(flags, terminal);
   note(`Analyzers (${from}): ${analyzers.map(({ name }) => name).join(", ")}`);
+  const explaining =
+    flags.explain === true || flags.dryRunExplain === true
+      ? await (await import("./explain.ts")).prepareExplaining(flags, terminal)
+      : undefined;
 
   const stop = listenForStop(timeoutMs);
   const onNote = (text: string): void => {
@@ -41,7 +80,7 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   const elapsed = (): string => `${Math.round(performance.now() - started)} ms`;
   try {
     progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
-    const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
+    const { source, lastRead } = remembering(await stop.bounded(openSource(flags, terminal, stop.signal, onNote)));
     try {
       note(
         `Opened ${source.info.name}${source.info.server === undefined ? "" : ` at ${source.info.server}`} (${elapsed()})`,
@@ -54,6 +93,7 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
           ...(selector !== undefined && { selector }),
           include,
           logs: flags.logs === true,
+          accept,
           signal: stop.signal,
           onProgress: (step) => {
             progress.read(step);
@@ -66,13 +106,16 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
       progress.erase();
       note(`Analyzed (${elapsed()})`);
       const gaps = [...unknownFilterGaps(unknown, from), ...stopGaps(stop.reason())];
-      const report = withErrors(withGaps(read, gaps), [...unknownFilterErrors(unknown, from), ...errors]);
-      await terminal.print(await rendered(report, flags, terminal, docs));
-      if (flags.withStat === true && flags.output === "text") tellStats(report, terminal);
+      const report = withErrors(withGaps(read, gaps), [...unknownFilterErrors(unknown, from), ...warnings, ...errors]);
+      const told = compared(report, comparison);
+      const rules = Object.fromEntries(analyzers.flatMap((analyzer) => Object.entries(analyzer.rules)));
       const reason = stop.reason();
-      return reason === "interrupted" || reason === "terminated"
-        ? exitCodeOfStop(reason)
-        : exitCodeOf(report, { failOn: flags.failOn, strict: flags.strict === true });
+      await deliver(told, await formatOptions(flags, terminal, docs, rules), reason);
+      if (reason === "interrupted" || reason === "terminated") return exitCodeOfStop(reason);
+      const strict = flags.strict === true;
+      // With --fail-on-new only what is new is gated, from the severity of --fail-on on.
+      if (flags.failOnNew !== true) return exitCodeOf(report, { failOn: flags.failOn, strict });
+      return hasNewFault(report, comparison, flags.failOn) ? exitCodes.gate : exitCodeOf(report, { failOn: "never", strict });
     } finally {
       await stop.bounded(source.close()).catch((error: unknown) => note(`Closing: ${messageOf(error)}`));
     }
@@ -93,30 +136,51 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   }
 }
 
+/**
+ * Prints the report with its explanations: as text block by block, each explanation as soon as it and all before it are
+ * there, so that the order never changes; in other forms when all are there.
+ */
+async function printExplained(
+  { report, incident }: Explained,
+  flags: AnalyzeFlags,
+  terminal: Terminal,
+  docs: FieldDocs | undefined,
+  erase: () => void,
+): Promise<void> {
+  if (flags.output !== "text" || flags.flat === true) {
+    const incidents = await Promise.all(report.incidents.map(incident));
+    erase();
+    await terminal.print(await rendered({ ...report, incidents }, flags, terminal, docs));
+    return;
+  }
+  const { streamText } = await import("../report/text.ts");
+  for await (const piece of streamText(report, await textOptions(flags, terminal, docs), incident)) {
+    erase();
+    await terminal.print(piece);
+  }
+}
+
 const noDocs: { readonly docs: FieldDocs | undefined; readonly errors: readonly string[] } = {
   docs: undefined,
   errors: [],
 };
 
-async function rendered(
-  report: Report,
+async function formatOptions(
   flags: AnalyzeFlags,
   terminal: Terminal,
   docs: FieldDocs | undefined,
-): Promise<string> {
-  const described = docs === undefined ? {} : { docs };
-  if (flags.output === "json") {
-    const { renderJson } = await import("../report/json.ts");
-    return renderJson(report, { withStats: flags.withStat === true, ...described });
-  }
-  const { renderText } = await import("../report/text.ts");
-  return renderText(report, {
+  rules: FormatOptions["rules"],
+): Promise<FormatOptions> {
+  return {
     width: reportWidth(terminal),
     palette: await paletteFor(isColored(flags.color, terminal)),
     unicode: showsUnicode(terminal),
     flat: flags.flat === true,
-    ...described,
-  });
+    withStats: flags.withStat === true,
+    version: buildInfo.version,
+    rules,
+    ...(docs !== undefined && { docs }),
+  };
 }
 
 /** The report with more that was not checked. */

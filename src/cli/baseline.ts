@@ -46,7 +46,9 @@ export async function readComparison({ baseline, since, failOnNew }: ComparisonF
 }
 
 async function readBaseline(flag: string, file: string): Promise<Baseline> {
-  const text = await textOf(file, `${flag} ${file}`, "`k8sgpt baseline -o FILE` writes one");
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new Fault(`Cannot read ${flag} ${file}: ${messageOf(error)}`, { cause: error, next: baselineHint });
+  });
   let value: unknown;
   try {
     value = JSON.parse(text);

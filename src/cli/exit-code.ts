@@ -11,13 +11,17 @@ export type FailOn = "critical" | "warning" | "info" | "never";
  */
 export function exitCodeOf(
   report: Report,
-  { failOn, strict }: { readonly failOn: FailOn; readonly strict: boolean },
+  {
+    failOn,
+    strict,
+    explainFailed = false,
+  }: { readonly failOn: FailOn; readonly strict: boolean; readonly explainFailed?: boolean },
 ): number {
   if (failOn !== "never" && report.findings.some(({ severity }) => compareSeverity(severity, failOn) <= 0)) {
     return exitCodes.gate;
   }
   if (!report.complete && (strict || nothingChecked(report))) return exitCodes.incomplete;
-  return exitCodes.done;
+  return explainFailed ? exitCodes.explainFailed : exitCodes.done;
 }
 
 /** Whether the report says nothing about the cluster at all. */

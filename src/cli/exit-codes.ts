@@ -5,6 +5,7 @@ export const exitCodes = {
   usage: 2,
   incomplete: 3,
   gate: 4,
+  explainFailed: 5,
   interrupted: 130,
   terminated: 143,
 } as const;

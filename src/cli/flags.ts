@@ -25,18 +25,96 @@ export interface ReadingFlags extends GlobalFlags {
 
 export interface AnalyzeFlags extends ReadingFlags {
   readonly selector?: string;
-  readonly output: "text" | "json";
+  /** `json`, `junit=report.xml`; empty for text. */
+  readonly output: readonly string[];
+  readonly baseline?: string;
+  readonly since?: string;
+  readonly failOnNew?: boolean;
+  readonly ignoreFile?: string;
   readonly withDoc?: boolean;
   readonly withStat?: boolean;
   readonly failOn: FailOn;
   readonly strict?: boolean;
   readonly include: readonly string[];
   readonly flat?: boolean;
+  readonly explain?: boolean;
+  readonly backend?: string;
+  readonly language: string;
+  /** Undefined unless given: masking is the default. */
+  readonly anonymize?: boolean;
+  /** False with `--no-cache`. */
+  readonly cache: boolean;
+  readonly aiTimeout: string;
+  readonly aiBudget?: string;
+  readonly dryRunExplain?: boolean;
+}
+
+export interface BaselineFlags extends ReadingFlags {
+  readonly output: string;
+  readonly selector?: string;
+  readonly include: readonly string[];
+  readonly ignoreFile?: string;
 }
 
 export interface SnapshotFlags extends ReadingFlags {
   readonly output: string;
   readonly anonymize?: boolean;
+}
+
+/** Flags of `auth add` and `auth update`. */
+export interface AuthFlags extends GlobalFlags {
+  readonly backend: string;
+  readonly model?: string;
+  readonly password?: string;
+  readonly passwordStdin?: boolean;
+  readonly passwordFile?: string;
+  readonly passwordEnv?: string;
+  readonly passwordCommand?: string;
+  readonly baseurl?: string;
+  readonly endpointname?: string;
+  readonly topp?: string;
+  readonly topk?: string;
+  readonly maxtokens?: string;
+  readonly stopsequences?: readonly string[];
+  readonly temperature?: string;
+  readonly engine?: string;
+  readonly providerRegion?: string;
+  readonly providerId?: string;
+  readonly compartmentId?: string;
+  readonly organizationId?: string;
+  readonly azureAPIType?: string;
+  readonly azureAPIVersion?: string;
+  readonly proxy?: string;
+  readonly header?: readonly string[];
+  readonly caFile?: string;
+  /** `auth add` only. */
+  readonly force?: boolean;
+  /** `auth update` only. */
+  readonly unset?: readonly string[];
+}
+
+/** Flags of the other commands below `auth`, and of `generate`. */
+export interface AuthOtherFlags extends OutputFlags {
+  readonly details?: boolean;
+  readonly provider?: string;
+  readonly backends?: string;
+  readonly backend?: string;
+}
+
+/** Flags of the commands below `cache`. */
+export interface CacheFlags extends OutputFlags {
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly insecure?: boolean;
+  readonly bucket?: string;
+  readonly projectid?: string;
+  readonly storageacc?: string;
+  readonly container?: string;
+  readonly create?: boolean;
+  readonly check?: boolean;
+  readonly olderThan?: string;
+  readonly all?: boolean;
+  readonly yes?: boolean;
 }
 
 /** Flags of the commands that print text or JSON. */

@@ -7,7 +7,7 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AnalyzeFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
+import type { AnalyzeFlags, BaselineFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -45,11 +45,13 @@ async function runCommand(
   terminal: Terminal,
 ): Promise<number> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- commander types no flags; a test compares flags.ts with what program.ts declares
-  const typed = flags as unknown as AnalyzeFlags & SnapshotFlags & OutputFlags;
+  const typed = flags as unknown as AnalyzeFlags & BaselineFlags & SnapshotFlags & OutputFlags;
   const [names = ""] = operands;
   switch (path) {
     case "analyze":
       return (await import("./analyze.ts")).runAnalyze(typed, terminal);
+    case "baseline":
+      return (await import("./analyze.ts")).runBaseline(typed, terminal);
     case "snapshot":
       return (await import("./snapshot.ts")).runSnapshot(typed, terminal);
     case "filters list":
@@ -66,6 +68,40 @@ async function runCommand(
       break;
     case "filters reset":
       await (await import("./filters.ts")).resetFilters(typed, terminal);
+      break;
+    case "auth add":
+      await (await import("./auth.ts")).addProvider(typed, terminal);
+      break;
+    case "auth update":
+      await (await import("./auth.ts")).updateProvider(typed, terminal);
+      break;
+    case "auth list":
+      await (await import("./auth.ts")).listProviders(typed, terminal);
+      break;
+    case "auth default":
+      await (await import("./auth.ts")).defaultProvider(typed, terminal);
+      break;
+    case "auth remove":
+      await (await import("./auth.ts")).removeProviders(typed, terminal);
+      break;
+    case "auth test":
+      return (await import("./auth-test.ts")).testProvider(typed, terminal);
+    case "generate":
+      await (await import("./generate.ts")).openKeyPage(typed, terminal);
+      break;
+    case "cache add":
+      await (await import("./cache.ts")).addCache(names, typed, terminal);
+      break;
+    case "cache get":
+      await (await import("./cache.ts")).showCache(typed, terminal);
+      break;
+    case "cache list":
+      await (await import("./cache.ts")).listCache(typed, terminal);
+      break;
+    case "cache purge":
+      return (await import("./cache.ts")).purgeCache(names, typed, terminal);
+    case "cache remove":
+      await (await import("./cache.ts")).removeCache(typed, terminal);
       break;
     case "version":
       await (await import("./version.ts")).showVersion(typed, terminal);

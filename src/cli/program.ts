@@ -11,6 +11,18 @@ export type Run = (
   flags: Readonly<Record<string, unknown>>,
 ) => Promise<void>;
 
+/** The forms that report/formats.ts has, in its order; it is not loaded to print help. */
+export const reportFormats: readonly string[] = [
+  "text",
+  "json",
+  "yaml",
+  "ndjson",
+  "sarif",
+  "junit",
+  "markdown",
+  "html",
+];
+
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
@@ -80,7 +92,13 @@ export function createProgram(run: Run): Command {
   addReadingFlags(program.command("analyze").alias("analyse"))
     .description("Find what is broken in a cluster, or in a saved one, worst first")
     .option("-L, --selector <selector>", "only findings about objects with these labels, as for kubectl -l")
-    .addOption(new Option("-o, --output <format>", "form of the report").choices(["text", "json"]).default("text"))
+    .addOption(
+      // `choices` is for help and completion; a value may also name a file.
+      new Option("-o, --output <format>", "form of the report; FORMAT=FILE writes it to a file; repeatable")
+        .choices(reportFormats)
+        .argParser(collect)
+        .default([], "text"),
+    )
     .option("--flat", "list findings one by one instead of incidents")
     .addOption(
       new Option("--include <what>", "also show findings of these severities: info, risks")
@@ -92,9 +110,22 @@ export function createProgram(run: Run): Command {
         .choices(["critical", "warning", "info", "never"])
         .default("never"),
     )
+    .option("--baseline <file>", "tell what is new, resolved and unchanged since this baseline")
+    .option("--fail-on-new", "exit with 4 only for findings that the baseline does not know (of --fail-on, else warning)")
+    .option("--since <file>", "the same comparison with an earlier report, of -o json or baseline")
+    .option("--ignore-file <file>", "findings to accept: rule, object, reason, expiry (default: .k8sgptignore)")
     .option("--strict", "exit with 3 when not everything could be checked")
     .option("-d, --with-doc", "add what Kubernetes says about the fields in question")
     .option("-s, --with-stat", "tell how long each analyzer took")
+    .option("-e, --explain", "have an AI backend explain each incident; names are masked before they leave")
+    .option("-b, --backend <name>", "AI backend to ask (default: the configured one)")
+    .option("-l, --language <name>", "language of the explanations", "english")
+    .option("-a, --anonymize", "mask names before they leave (always on unless --no-anonymize)")
+    .option("--no-anonymize", "send names as they are; credentials are removed all the same")
+    .option("-c, --no-cache", "neither look up explanations nor keep them")
+    .option("--ai-timeout <duration>", "give up on one explanation after this long", "60s")
+    .option("--ai-budget <limits>", "spend at most this: calls=20, tokens=50k, or both")
+    .option("--dry-run-explain", "print exactly what --explain would send, and send nothing")
     .addHelpText(
       "after",
       `${examples([
@@ -102,15 +133,38 @@ export function createProgram(run: Run): Command {
         ["k8sgpt analyze -n shop -f Pod,Service", "two analyzers in one namespace"],
         ["k8sgpt analyze -n '!kube-system' --logs", "all namespaces but one, with the logs of failing containers"],
         ["k8sgpt analyze --fail-on critical --strict", "as a gate in a pipeline"],
+        ["k8sgpt analyze --baseline known.json --fail-on-new", "a gate for what is new"],
+        ["k8sgpt analyze -o html=report.html -o junit=report.xml", "several forms at once"],
         ["k8sgpt analyze -o json | jq '.incidents[].title'", "for programs"],
         ["kubectl get all -A -o yaml | k8sgpt analyze --from -", "without a connection of its own"],
+        ["k8sgpt analyze --explain --backend ollama", "explained by a model on this machine"],
+        ["k8sgpt analyze --explain --dry-run-explain", "what would be sent, masked"],
       ])}
 
 Exit codes:
   0 done   1 could not run   2 wrong usage   3 incomplete (with --strict, or nothing could be checked)
-  4 --fail-on was reached   130 interrupted`,
+  4 --fail-on or --fail-on-new was reached   130 interrupted`,
     )
     .action(does("analyze"));
+
+  addReadingFlags(program.command("baseline"))
+    .description("Save which findings there are now, so that later only new ones fail a pipeline")
+    .requiredOption("-o, --output <file>", "the file to write; a file that is there is replaced")
+    .option("-L, --selector <selector>", "only findings about objects with these labels, as for kubectl -l")
+    .addOption(
+      new Option("--include <what>", "also keep findings of these severities: info, risks")
+        .argParser(collect)
+        .default([], ""),
+    )
+    .option("--ignore-file <file>", "findings to accept: rule, object, reason, expiry (default: .k8sgptignore)")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt baseline -o known.json", "remember what is broken today"],
+        ["k8sgpt analyze --baseline known.json --fail-on-new", "exit with 4 when something new breaks"],
+      ]),
+    )
+    .action(does("baseline"));
 
   addReadingFlags(program.command("snapshot"))
     .description(
@@ -164,6 +218,9 @@ Exit codes:
     .addHelpText("after", examples([["k8sgpt filters reset", "run the core set again"]]))
     .action(does("filters reset"));
 
+  addAuth(program, does);
+  addCache(program, does);
+
   addOutput(program.command("version"))
     .description("Show which build this is")
     .addHelpText("after", examples([["k8sgpt version -o json", "for programs"]]))
@@ -192,6 +249,158 @@ Exit codes:
     .helpOption(false)
     .action(does("__complete"));
   return program;
+}
+
+type Does = (path: string) => (...given: readonly unknown[]) => Promise<void>;
+
+function addAuth(program: Command, does: Does): void {
+  const auth = program
+    .command("auth")
+    .description("Choose the AI backends that explain findings")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt auth add -b ollama -m llama3.2", "a model on this machine"],
+        ["k8sgpt auth list", "which are configured"],
+      ]),
+    );
+  addProviderFlags(auth.command("add"), "openai")
+    .description("Add an AI backend; its key is asked for, or read from standard input")
+    .option("--force", "replace one that is configured")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt auth add -b openai", "asks for the key without showing it"],
+        ["k8sgpt auth add -b openai --password-env OPENAI_API_KEY", "keeps only the name of the variable"],
+        ["k8sgpt auth add -b ollama -m llama3.2", "needs no key"],
+      ]),
+    )
+    .action(does("auth add"));
+  addProviderFlags(auth.command("update"), undefined)
+    .description("Change settings of a configured backend; what is not named stays")
+    .addOption(
+      new Option("--unset <fields>", "remove these settings: model, topp, …; repeatable").argParser(collect).default([], ""),
+    )
+    .addHelpText("after", examples([["k8sgpt auth update -b openai -m gpt-5", "another model"]]))
+    .action(does("auth update"));
+  addOutput(auth.command("list"))
+    .description("List AI backends: default, configured, unused; never a secret")
+    .option("--details", "also models and addresses")
+    .addHelpText("after", examples([["k8sgpt auth list --details", "with models and addresses"]]))
+    .action(does("auth list"));
+  auth
+    .command("default")
+    .description("Show the default backend, or choose it")
+    .option("-p, --provider <name>", "make this one the default")
+    .addHelpText("after", examples([["k8sgpt auth default -p ollama", "explain with ollama"]]))
+    .action(does("auth default"));
+  auth
+    .command("remove")
+    .description("Remove configured backends")
+    .requiredOption("-b, --backends <names>", "backends to remove, separated by commas")
+    .addHelpText("after", examples([["k8sgpt auth remove -b openai,groq", "forget two"]]))
+    .action(does("auth remove"));
+  auth
+    .command("test")
+    .description("Make one tiny call and say what came of it")
+    .option("-b, --backend <name>", "backend to test (default: the one that --explain would ask)")
+    .addHelpText("after", examples([["k8sgpt auth test -b openai", "is the key good?"]]))
+    .action(does("auth test"));
+  program
+    .command("generate")
+    .description("Open the page where a backend's key is made, or print its address")
+    .option("-b, --backend <name>", "backend whose key is wanted", "openai")
+    .addHelpText("after", examples([["k8sgpt generate -b anthropic", "where the key comes from"]]))
+    .action(does("generate"));
+}
+
+function addProviderFlags(command: Command, defaultBackend: string | undefined): Command {
+  const backend = new Option("-b, --backend <name>", "name of the backend");
+  return command
+    .addOption(defaultBackend === undefined ? backend.makeOptionMandatory() : backend.default(defaultBackend))
+    .option("-m, --model <name>", "model (default: the backend's own)")
+    .option("-p, --password <secret>", "key, or a reference: env:NAME, file:PATH, cmd:COMMAND")
+    .option("--password-stdin", "read the key from standard input")
+    .option("--password-file <path>", "read the key from this file each time it is needed")
+    .option("--password-env <name>", "read the key from this variable each time it is needed")
+    .option("--password-command <command>", "get the key from this command each time it is needed")
+    .option("-u, --baseurl <url>", "address of the API")
+    .option("-n, --endpointname <name>", "SageMaker endpoint")
+    .option("--topp <number>", "nucleus sampling, 0 to 1")
+    .option("-c, --topk <number>", "sample among this many, 1 to 100")
+    .option("-l, --maxtokens <number>", "longest answer in tokens")
+    .addOption(
+      new Option("-s, --stopsequences <texts>", "end the answer at one of these, separated by commas")
+        .argParser(collect)
+        .default([], ""),
+    )
+    .option("-t, --temperature <number>", "randomness, 0 to 1")
+    .option("-e, --engine <name>", "Azure deployment")
+    .option("-r, --providerRegion <name>", "region of the cloud")
+    .option("-i, --providerId <name>", "project of Google Cloud or watsonx")
+    .option("-k, --compartmentId <id>", "OCI compartment")
+    .option("-o, --organizationId <id>", "organisation of OpenAI or Azure")
+    .option("-a, --azureAPIType <type>", "AZURE, AZURE_AD or CLOUDFLARE_AZURE")
+    .option("--azureAPIVersion <version>", "Azure's api-version")
+    .option("--proxy <url>", "HTTP proxy for this backend")
+    .addOption(
+      new Option("--header <name:value>", "HTTP header for every call; repeatable").argParser(collect).default([], ""),
+    )
+    .option("--ca-file <path>", "PEM file of certificate authorities to trust besides");
+}
+
+function addCache(program: Command, does: Does): void {
+  const cache = program
+    .command("cache")
+    .description("Choose where explanations are kept, and look after them")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt cache list", "what is kept"],
+        ["k8sgpt cache add s3 --bucket diagnosis", "share it"],
+      ]),
+    );
+  cache
+    .command("add <type>")
+    .description("Keep explanations in azure, gcs, s3 or interplex instead of local files")
+    .option("-r, --region <name>", "s3, gcs: region (default: us-east-1 for s3)")
+    .option("-e, --endpoint <address>", "s3: another server; interplex: host:port")
+    .option("-i, --insecure", "s3: do not check that server's certificate")
+    .option("-b, --bucket <name>", "s3, gcs: bucket")
+    .option("-p, --projectid <name>", "gcs: project")
+    .option("-s, --storageacc <name>", "azure: storage account")
+    .option("-c, --container <name>", "azure: container")
+    .option("--create", "make the bucket or container when it is not there")
+    .option("--no-check", "store the settings without asking the server")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt cache add s3 -b diagnosis -r eu-central-1", "Amazon S3"],
+        ["k8sgpt cache add azure -s account -c diagnosis", "Azure Blob Storage"],
+      ]),
+    )
+    .action(does("cache add"));
+  addOutput(cache.command("get"))
+    .description("Show which cache is in use")
+    .addHelpText("after", examples([["k8sgpt cache get", "file, s3, …"]]))
+    .action(does("cache get"));
+  addOutput(cache.command("list"))
+    .description("List what is kept")
+    .option("--older-than <duration>", "only what was last changed this long ago: 24h")
+    .addHelpText("after", examples([["k8sgpt cache list -o json", "for programs"]]))
+    .action(does("cache list"));
+  cache
+    .command("purge [key]")
+    .description("Remove one explanation, or all")
+    .option("--all", "remove all")
+    .option("-y, --yes", "do not ask")
+    .addHelpText("after", examples([["k8sgpt cache purge --all --yes", "start afresh"]]))
+    .action(does("cache purge"));
+  cache
+    .command("remove")
+    .description("Go back to local files; what is kept elsewhere stays there")
+    .addHelpText("after", examples([["k8sgpt cache remove", "local files again"]]))
+    .action(does("cache remove"));
 }
 
 function addOutput(command: Command): Command {

@@ -39,6 +39,40 @@ export interface LogRequest {
   readonly tailLines: number;
 }
 
+/** A resource as the server's discovery tells it. */
+export interface ApiResource {
+  /** `""` for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+}
+
+/** Names a resource, and what is wanted of it. */
+export interface AnyRequest {
+  readonly resource: Pick<ApiResource, "group" | "version" | "plural" | "namespaced">;
+  /** Absent: the whole cluster, or a cluster-scoped resource. */
+  readonly namespace?: string | undefined;
+  /**
+   * - `table`: the columns that `kubectl get` prints; the server makes them, values of Secrets are not among them
+   * - `metadata`: `PartialObjectMetadata`, for kinds whose values must not reach the process
+   * - `whole`: the objects
+   */
+  readonly form: "table" | "metadata" | "whole";
+}
+
+/** One page of a list. */
+export interface AnyListRequest extends AnyRequest {
+  readonly limit: number;
+  readonly continueToken?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
+
 /** One cluster, or one dump of one. */
 export interface ClusterSource {
   readonly info: ClusterInfo;
@@ -57,6 +91,15 @@ export interface ClusterSource {
    * there is none to ask, as in a dump. Throws a Fault when it cannot be had.
    */
   openapi?(groupVersion: string, signal: AbortSignal): Promise<unknown>;
+  /** Every resource that the server serves, in its preferred version. Absent for a dump. Throws a Fault. */
+  apiResources?(signal: AbortSignal): Promise<readonly ApiResource[]>;
+  /** One page of any resource, as the server answers it. Absent for a dump. Throws a Fault. */
+  listAny?(request: AnyListRequest, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+  /** One object of any resource; undefined when it does not exist. Absent for a dump. Throws a Fault. */
+  getAny?(
+    request: AnyRequest & { readonly name: string },
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Lets go of connections and files. */
   close(): Promise<void>;
 }

@@ -183,6 +183,37 @@ export function providerFromEnvironment(env: Surroundings["env"]): ProviderConfi
   };
 }
 
+/** Other names under which a backend is known. */
+const aliases: Readonly<Record<string, string>> = { watsonxai: "ibmwatsonxai" };
+
+/** The name under which `name` is configured. */
+export function backendName(name: string): string {
+  const plain = name.trim().toLowerCase();
+  return aliases[plain] ?? plain;
+}
+
+/**
+ * The backend to use with its settings: the one that is asked for, else the environment's, else the default, else openai
+ * when it is configured, else the only one that is. Settings of the environment are laid over those of the file.
+ *
+ * @param wanted the name of `--backend`; need not be configured
+ * @returns undefined when nothing names one
+ */
+export function chosenProvider(
+  { defaultProvider, providers }: AiConfig,
+  env: Surroundings["env"],
+  wanted: string | undefined,
+): ProviderConfig | undefined {
+  const fromEnvironment = providerFromEnvironment(env);
+  const fallback = providers.find(({ name }) => name === "openai") ?? (providers.length === 1 ? providers[0] : undefined);
+  const name = wanted ?? fromEnvironment?.name ?? defaultProvider ?? fallback?.name;
+  if (name === undefined) return undefined;
+  const known = backendName(name);
+  const stored = providers.find((provider) => backendName(provider.name) === known);
+  const over = fromEnvironment !== undefined && backendName(fromEnvironment.name) === known ? fromEnvironment : {};
+  return { ...stored, ...over, name: known };
+}
+
 /** What to change of the section. */
 export interface AiChange {
   /** Providers to write; of one that is there, only the given fields change, and `null` removes a field. */

@@ -559,9 +559,7 @@ export const kinds = {
         csi: { driver: true, volumeHandle: true },
         nodeAffinity: {
           required: {
-            nodeSelectorTerms: [
-              { matchExpressions: [nodeRequirement], matchFields: [nodeRequirement] },
-            ],
+            nodeSelectorTerms: [{ matchExpressions: [nodeRequirement], matchFields: [nodeRequirement] }],
           },
         },
       },
@@ -820,7 +818,13 @@ export const kinds = {
     plural: "storageclasses",
     namespaced: false,
     shortNames: ["sc"],
-    fields: { metadata: metadataWithManagers, provisioner: true, volumeBindingMode: true, allowVolumeExpansion: true, reclaimPolicy: true },
+    fields: {
+      metadata: metadataWithManagers,
+      provisioner: true,
+      volumeBindingMode: true,
+      allowVolumeExpansion: true,
+      reclaimPolicy: true,
+    },
   }),
   CSIDriver: kind<V1CSIDriver>()({
     group: "storage.k8s.io",

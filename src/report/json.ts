@@ -9,6 +9,7 @@ import type { Finding } from "../findings/finding.ts";
 import type { AcceptedFinding, Changes, Incident, KnownFinding, Report } from "../findings/report.ts";
 import { type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
 import { explainedFor } from "./explanation.ts";
+import { certaintyJson } from "./certainty.ts";
 import { docOfFinding, type FieldDocs } from "./field-doc.ts";
 import { resultsOf } from "./results.ts";
 import { findingText, isProblem, parentName } from "./words.ts";
@@ -109,6 +110,7 @@ export function incidentJson(incident: Incident): object {
       hosts: affected.hosts,
     },
     confidence,
+    ...certaintyJson(incident, refJson),
     ...(since !== undefined && { since: timeText(since) }),
     ...(explanation !== undefined && { explanation }),
     ...explainErrorOf(explainError),

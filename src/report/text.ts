@@ -10,6 +10,7 @@ import type { Severity } from "../findings/severity.ts";
 import { keyOf, type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
 import { formatDuration } from "../kube/time.ts";
 import { explainedFor } from "./explanation.ts";
+import { certaintyRows } from "./certainty.ts";
 import { docKey, docOfFinding, type FieldDocs, isField } from "./field-doc.ts";
 import { clean, columnsOf, fill, padTo, shorten, wrap, wrapCommand } from "./layout.ts";
 import { resultsOf } from "./results.ts";
@@ -134,7 +135,8 @@ export function renderText(report: Report, options: TextOptions): string {
 
 /**
  * The same text in pieces, for explanations that arrive while it is written: each incident's facts at once, its
- * explanation when it is there, and then the next. The pieces joined are what `renderText` gives for the explained report.
+ * explanation when it is there, and then the next. Each piece ends a line. The pieces joined are what `renderText` gives
+ * for the explained report.
  *
  * @param explained the incident with its explanation; called in order, once per incident
  */
@@ -148,17 +150,16 @@ export async function* streamText(
     const text = lines.map((line) => line.trimEnd()).join("\n");
     return options.unicode ? text : toAscii(text);
   };
-  yield written(topLines(report, view));
+  yield `${written(topLines(report, view))}\n`;
   for (const [index, incident] of report.incidents.entries()) {
-    yield `\n\n${written(incidentLines(incident, view))}`;
+    yield `\n${written(incidentLines(incident, view))}\n`;
     const lines = explanationLines(await explained(incident, index), view);
-    if (lines.length > 0) yield `\n${written(lines)}`;
+    if (lines.length > 0) yield `${written(lines)}\n`;
   }
-  for (const lines of tailParts(report, view)) if (lines.length > 0) yield `\n\n${written(lines)}`;
-  yield "\n";
+  for (const lines of tailParts(report, view)) if (lines.length > 0) yield `\n${written(lines)}\n`;
 }
 
-function viewOf(report: Report, options: TextOptions): View {
+function viewOf(report: Pick<Report, "takenAt">, options: TextOptions): View {
   return {
     width: Math.max(20, Math.min(options.width, widestProse)),
     palette: options.palette,
@@ -279,6 +280,11 @@ function incidentLines(incident: Incident, view: View): readonly string[] {
   ];
 }
 
+/** One incident as the report shows it, without a line end at its end: for views that tell of single incidents. */
+export function renderIncident(incident: Incident, takenAt: number, options: Omit<TextOptions, "flat">): readonly string[] {
+  return incidentLines(incident, viewOf({ takenAt }, { ...options, flat: false }));
+}
+
 /** One labelled row of a block. Its lines are made for the width that is left beside the label. */
 interface Section {
   readonly label: string;
@@ -310,6 +316,7 @@ function sections(incident: Incident, subject: ObjectRef, view: View): readonly 
     { label: objectsLabel(root), lines: (width) => objectsLines(root, subject, width) },
     { label: "leads to", lines: (width) => symptomLines(incident, width, view) },
     { label: "affects", lines: (width) => affectedLines(incident, subject, width) },
+    ...certaintyRows(incident),
     { label: "log", lines: (width) => logLines(root, width, view) },
     {
       label: "check",

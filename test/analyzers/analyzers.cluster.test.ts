@@ -7,6 +7,7 @@ import { loadAll } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ClusterSource } from "../../src/cluster/source.ts";
 import { openLive } from "../../src/cluster/live/live.ts";
+import type { CustomResource } from "../../src/kube/custom-resources.ts";
 import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
 import { keyOf, refOf } from "../../src/kube/object-ref.ts";
 import { startControlPlane, type ControlPlane } from "../lab/control-plane.ts";
@@ -177,5 +178,24 @@ async function readBack(
       isKindName(kind) && [...analyzer.needs, ...analyzer.uses].includes(kind) && entry.unread?.includes(kind) !== true,
   );
   expect(lost.map((manifest) => keyOf(refOf(manifest.kind, manifest)))).toEqual([]);
-  return snapshotFrom(analyzer, entry, objects);
+  return snapshotFrom(analyzer, entry, objects, analyzer.customResources === true ? await customOf(manifests) : []);
+}
+
+/** The manifests of the cluster's own kinds, as the product's reader keeps them. */
+async function customOf(manifests: readonly Manifest[]): Promise<readonly CustomResource[]> {
+  const { customResources = [], customReads } = await source.read({
+    kinds: ["CustomResourceDefinition"],
+    scope: {},
+    customResources: true,
+    signal: AbortSignal.timeout(60_000),
+  });
+  expect(customReads).toEqual([]);
+  return manifests.flatMap((manifest) => {
+    const { kind, metadata } = manifest;
+    const found = customResources.find((entry) => entry.kind === kind && entry.object.metadata?.name === metadata.name);
+    if (found === undefined) return [];
+    const { uid: _uid, creationTimestamp: _time, generation: _generation, ...kept } = found.object.metadata ?? {};
+    const chosen = Object.fromEntries(Object.entries(metadata).filter(([name]) => serverOwned.includes(name)));
+    return [{ ...found, object: { ...found.object, metadata: { ...kept, ...chosen } } }];
+  });
 }

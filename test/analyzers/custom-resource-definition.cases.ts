@@ -1,28 +1,29 @@
 import { customResourceDefinition } from "../../src/analyzers/custom-resource-definition.ts";
 import { ago, but, cases, type Manifest, yaml } from "./cases.ts";
 
-const good = (since = "1h"): string => `
+const good = (plural: string, since = "1h"): string => `
 status:
-  acceptedNames: { kind: Widget, plural: widgets }
+  acceptedNames: { kind: ${plural}, plural: ${plural} }
   storedVersions: [v1]
   conditions:
     - { type: NamesAccepted, status: "True", reason: NoConflicts, message: no conflicts found, lastTransitionTime: "${ago(since)}" }
     - { type: Established, status: "True", reason: InitialNamesAccepted, message: the initial names have been accepted, lastTransitionTime: "${ago(since)}" }
 `;
-const definition = (changes = "{}"): Manifest =>
+/** A name of its own for each case: a server takes its time to delete a definition. */
+const definition = (changes = "{}", plural = "widgets"): Manifest =>
   but(
     but(
       yaml`
         apiVersion: apiextensions.k8s.io/v1
         kind: CustomResourceDefinition
-        metadata: { name: widgets.example.com }
+        metadata: { name: ${plural}.example.com }
         spec:
           group: example.com
           scope: Namespaced
-          names: { kind: Widget, plural: widgets }
+          names: { kind: ${plural}, plural: ${plural} }
           versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
       `,
-      good(),
+      good(plural),
     ),
     changes,
   );
@@ -87,20 +88,40 @@ export default cases(customResourceDefinition, {
     },
     {
       name: "the Service of its conversion is gone",
-      given: [definition(webhook())],
+      given: [definition(webhook(), "gadgets")],
       expect: [
-        { rule: "crd-conversion-broken", object, severity: "critical", because: "its Service does not exist", cause },
+        {
+          rule: "crd-conversion-broken",
+          object: "CustomResourceDefinition/gadgets.example.com",
+          severity: "critical",
+          because: "its Service does not exist",
+          cause,
+        },
       ],
     },
     {
       name: "the operator that converts is scaled to zero",
-      given: [definition(webhook()), service, deployment],
-      expect: [{ rule: "crd-conversion-broken", object, because: "its workload is scaled to zero", cause }],
+      given: [definition(webhook(), "gizmos"), service, deployment],
+      expect: [
+        {
+          rule: "crd-conversion-broken",
+          object: "CustomResourceDefinition/gizmos.example.com",
+          because: "its workload is scaled to zero",
+          cause,
+        },
+      ],
     },
     {
       name: "nothing stands behind the Service",
-      given: [definition(webhook()), service],
-      expect: [{ rule: "crd-conversion-broken", object, because: "no Pod stands behind its Service", cause }],
+      given: [definition(webhook(), "doodads"), service],
+      expect: [
+        {
+          rule: "crd-conversion-broken",
+          object: "CustomResourceDefinition/doodads.example.com",
+          because: "no Pod stands behind its Service",
+          cause,
+        },
+      ],
     },
     {
       name: "the CA bundle cannot be parsed",
@@ -111,11 +132,20 @@ export default cases(customResourceDefinition, {
     {
       name: "the CA bundle was never filled in",
       given: [
-        definition(`metadata: { annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`),
+        definition(
+          `metadata: { annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`,
+          "levers",
+        ),
         service,
         slice,
       ],
-      expect: [{ rule: "crd-conversion-broken", object, because: "its CA bundle was never filled in" }],
+      expect: [
+        {
+          rule: "crd-conversion-broken",
+          object: "CustomResourceDefinition/levers.example.com",
+          because: "its CA bundle was never filled in",
+        },
+      ],
     },
     {
       name: "being deleted for half an hour, and objects remain",
@@ -132,13 +162,16 @@ export default cases(customResourceDefinition, {
       given: [
         definition(
           `spec: { versions: [{ name: v1, served: true, storage: true, ${schema} }, { name: v1alpha1, served: false, storage: false, ${schema} }] }\nstatus: { storedVersions: [v1alpha1, v1] }`,
+          "knobs",
         ),
       ],
-      expect: [{ rule: "crd-old-stored-version", object, severity: "info" }],
+      expect: [
+        { rule: "crd-old-stored-version", object: "CustomResourceDefinition/knobs.example.com", severity: "info" },
+      ],
     },
   ],
   silent: [
-    { name: "established", given: [definition()] },
+    { name: "established", given: [definition("{}", "dials")] },
     { name: "without conditions, as in a manifest", given: [definition("status: null")], notLive: refused },
     {
       name: "made 20 seconds ago",
@@ -149,12 +182,13 @@ export default cases(customResourceDefinition, {
       ],
       notLive: refused,
     },
-    { name: "its conversion answers", given: [definition(webhook()), service, slice] },
+    { name: "its conversion answers", given: [definition(webhook(), "gears"), service, slice] },
     {
       name: "one version: nothing is converted",
       given: [
         definition(
           "spec: { conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { service: { namespace: ops, name: operator } } } } }",
+          "bolts",
         ),
       ],
     },
@@ -163,15 +197,17 @@ export default cases(customResourceDefinition, {
       given: [
         definition(
           `spec: { ${two}, conversion: { strategy: Webhook, webhook: { conversionReviewVersions: [v1], clientConfig: { url: "https://convert.example.com/" } } } }`,
+          "nuts",
         ),
       ],
     },
-    { name: "Services could not be read", given: [definition(webhook())], unread: ["Service"] },
+    { name: "Services could not be read", given: [definition(webhook(), "cogs")], unread: ["Service"] },
     {
       name: "an injector is about to fill the CA bundle",
       given: [
         definition(
           `metadata: { creationTimestamp: "${ago("2m")}", annotations: { cert-manager.io/inject-ca-from: ops/operator } }\n${webhook()}`,
+          "springs",
         ),
         service,
         slice,
@@ -189,7 +225,10 @@ export default cases(customResourceDefinition, {
     {
       name: "the version that is stored now is deprecated",
       given: [
-        definition(`spec: { versions: [{ name: v1, served: true, storage: true, deprecated: true, ${schema} }] }`),
+        definition(
+          `spec: { versions: [{ name: v1, served: true, storage: true, deprecated: true, ${schema} }] }`,
+          "valves",
+        ),
       ],
     },
   ],

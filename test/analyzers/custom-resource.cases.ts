@@ -17,6 +17,16 @@ const kustomization = (conditions: string, more = "{}") =>
 
 const buildFailed = `[{ type: Ready, status: "False", reason: BuildFailed, message: "kustomize build failed: accumulating resources", lastTransitionTime: "${ago("20m")}" }]`;
 
+const pushSecret = (since: string) => yaml`
+  apiVersion: external-secrets.io/v1alpha1
+  kind: PushSecret
+  metadata: { name: db, namespace: shop }
+  spec: { secretStoreRefs: [{ name: vault }], selector: { secret: { name: db } } }
+  status:
+    conditions:
+      - { type: Ready, status: "False", reason: Errored, message: could not get SecretStore, lastTransitionTime: "${ago(since)}" }
+`;
+
 export default cases(customResource, {
   fires: [
     {
@@ -142,7 +152,6 @@ export default cases(customResource, {
     },
     {
       name: "an ExternalSecret that cannot read its store",
-      notLive,
       given: [
         withConditions(
           "ExternalSecret",
@@ -152,6 +161,18 @@ export default cases(customResource, {
         ),
       ],
       expect: [{ rule: "external-secret-not-ready", object: "ExternalSecret/shop/db", severity: "warning" }],
+    },
+    {
+      name: "a PushSecret that cannot reach its store, by the general rule",
+      given: [pushSecret("20m")],
+      expect: [
+        {
+          rule: "custom-resource-not-ready",
+          object: "PushSecret/shop/db",
+          severity: "warning",
+          because: "it is not ready",
+        },
+      ],
     },
     {
       name: "a type that is not known: once, as information",
@@ -182,6 +203,7 @@ export default cases(customResource, {
         kustomization(`[{ type: Ready, status: "False", reason: Progressing, lastTransitionTime: "${ago("25m")}" }]`),
       ],
     },
+    { name: "a PushSecret that is not ready for five minutes", given: [pushSecret("5m")] },
     { name: "suspended", notLive, given: [kustomization(buildFailed, "{ spec: { suspend: true } }")] },
     { name: "paused by its spec", notLive, given: [kustomization(buildFailed, "{ spec: { paused: true } }")] },
     {

@@ -27,7 +27,8 @@ const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "re
 
 describe("flags", () => {
   test.each([
-    ["analyze", [...reading, "selector", "output", "flat", "include", "failOn", "strict", "withDoc", "withStat"]],
+    ["analyze", [...reading, "selector", "output", "flat", "include", "failOn", "strict", "withDoc", "withStat", "baseline", "since", "failOnNew", "ignoreFile"]],
+    ["baseline", [...reading, "selector", "output", "include", "ignoreFile"]],
     ["snapshot", [...reading, "output", "anonymize"]],
     ["filters list", ["output"]],
     ["version", ["output"]],
@@ -45,10 +46,11 @@ describe("flags", () => {
     ["analyze --filter Pod", { filter: ["Pod"] }],
     ["analyse -n shop -n !web", { namespace: ["shop", "!web"] }],
     ["analyze -L app=cart", { selector: "app=cart" }],
-    ["analyze -o json", { output: "json" }],
+    ["analyze -o json", { output: ["json"] }],
+    ["analyze -o json -o junit=report.xml", { output: ["json", "junit=report.xml"] }],
     [
       "analyze",
-      { output: "text", color: "auto", failOn: "never", maxConcurrency: "10", requestTimeout: "30s", filter: [] },
+      { output: [], color: "auto", failOn: "never", maxConcurrency: "10", requestTimeout: "30s", filter: [] },
     ],
     ["analyze -d -s", { withDoc: true, withStat: true }],
     ["analyze -m 5", { maxConcurrency: "5" }],

@@ -157,7 +157,11 @@ function fetchOf(name: string, transport: Transport, exchange: Exchange, signal:
     exchange.host = new URL(address).host;
     const together = own === undefined || own === null ? signal : AbortSignal.any([signal, own]);
     exchange.status = undefined;
-    const response = await transport.fetch(input, { ...init, signal: together });
+    exchange.error = undefined;
+    const response = await transport.fetch(input, { ...init, signal: together }).catch((error: unknown) => {
+      exchange.error = error;
+      throw error;
+    });
     exchange.status = response.status;
     exchange.retryAfterMs = waitOf(response.headers);
     // SDKs follow no redirect here, and what they make of a page is a riddle.

@@ -10,11 +10,13 @@ export interface Exchange {
   host?: string | undefined;
   status?: number | undefined;
   retryAfterMs?: number | undefined;
+  /** Why there was no answer; some SDKs keep no cause. */
+  error?: unknown;
 }
 
 /** Turns anything that an SDK threw into a failure without secrets. */
 export function failureOf(name: string, error: unknown, exchange: Exchange, settings: BackendSettings): BackendFailure {
-  const chain = causesOf(error);
+  const chain = [...causesOf(error), ...causesOf(exchange.error)];
   const known = chain.find((cause) => cause instanceof BackendFailure);
   if (known !== undefined) return scrubbed(known, settings);
   const status = errorStatus(exchange, chain);

@@ -62,7 +62,9 @@ export const google: BackendFactory = {
         return fetch(input, { ...init, headers });
       };
       const contents = [{ role: "user", parts: [{ text: request.prompt }] }];
-      const { stream } = await fetchOfCall.run(ours, async () => model.generateContentStream({ contents }));
+      const { stream, response } = await fetchOfCall.run(ours, async () => model.generateContentStream({ contents }));
+      // The SDK also gathers the whole answer, beside the stream, and nobody waits for that.
+      response.catch(() => undefined);
       yield* geminiAnswer(name, stream);
     }
     return backendOf({

@@ -24,8 +24,7 @@ export const huggingface: BackendFactory = {
       const client = new InferenceClient(accessToken, { fetch, retry_on_error: false, signal });
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema, usage } = sampling;
       const chunks = client.chatCompletionStream({
-        // With `hf-inference` the SDK uses the address as given, and asks no other host which provider to take.
-        provider: "hf-inference",
+        // With an address the SDK asks no other host which provider to take: the router chooses.
         endpointUrl,
         model,
         messages: [

@@ -56,7 +56,7 @@ export const ibmwatsonxai: BackendFactory = {
         ...(topP !== undefined && { topP }),
         ...(maxTokens !== undefined && { maxTokens }),
         ...(stopSequences !== undefined && { stop: [...stopSequences] }),
-        ...(responseSchema !== undefined && { guidedJSON: { ...responseSchema } }),
+        ...(responseSchema !== undefined && { guidedJSON: JSON.stringify(responseSchema) }),
       });
       let isFinished = false;
       for await (const { data } of chunks) {

@@ -44,8 +44,11 @@ export const oci: BackendFactory = {
         throw error;
       });
       const client = new GenerativeAiInferenceClient(
-        { authenticationDetailsProvider: provider, httpClient: { send } },
-        { retryConfiguration: { terminationStrategy: new common.MaxAttemptsTerminationStrategy(1) } },
+        { httpClient: { send } },
+        {
+          retryConfiguration: { terminationStrategy: new common.MaxAttemptsTerminationStrategy(1) },
+          circuitBreaker: new common.CircuitBreaker({ disableClientCircuitBreaker: true }),
+        },
       );
       client.endpoint = base ?? `https://inference.generativeai.${region}.oci.oraclecloud.com`;
       const chatRequest = vendor === "cohere" ? cohereRequest(request, sampling) : genericRequest(request, sampling);

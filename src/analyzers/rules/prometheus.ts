@@ -53,9 +53,11 @@ function fileOf(
   pod: KubeObject<"Pod">,
   container: Container,
 ): { readonly container: Container; readonly file: string } | undefined {
-  const reloader = pod.spec?.containers?.find(({ name }) => name === "config-reloader");
-  const read = reloader === undefined ? undefined : argumentOf(reloader, "--config-file");
-  if (reloader !== undefined && read !== undefined) return { container: reloader, file: read };
+  // Told by its argument, which Prometheus does not have.
+  for (const reloader of pod.spec?.containers ?? []) {
+    const read = argumentOf(reloader, "--config-file");
+    if (read !== undefined) return { container: reloader, file: read };
+  }
   const file = argumentOf(container, "--config.file");
   return file === undefined ? undefined : { container, file };
 }

@@ -5,6 +5,7 @@
 import { isatty } from "node:tty";
 import { Fault } from "../../fault.ts";
 import type { ClusterInfo } from "../../kube/snapshot.ts";
+import { anyReading } from "./any.ts";
 import { stopped, openDoor } from "./door.ts";
 import { faultOf, RequestFailure } from "./failure.ts";
 import { findTarget, type KubeconfigOptions } from "./kubeconfig.ts";
@@ -123,6 +124,7 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
         throw faultOf(`Cannot read the description of ${groupVersion} of context "${context}"`, error);
       }
     },
+    ...anyReading(door, context),
     close: () => door.close(),
   };
 }

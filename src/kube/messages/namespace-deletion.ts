@@ -12,20 +12,21 @@ export interface Remaining {
 
 /** `Some resources are remaining: pods. has 3 resource instances, widgets.example.com has 1 resource instances`. */
 export function remainingResources(message: string | undefined): readonly Remaining[] {
-  const found = (message ?? "").matchAll(/([a-z0-9-]+)\.([a-z0-9.-]*) has (\d+) resource instances?/g);
-  return [...found].map(([, resource = "", group = "", count]) => ({
-    name: group === "" ? resource : `${resource}.${group}`,
-    count: Number(count),
-  }));
+  // Part by part, so that odd text cannot make the search long.
+  return (message ?? "").split(/[,:] /).flatMap((part) => {
+    const found = /^([a-z0-9-]+)\.([a-z0-9.-]*) has (\d+) resource instances?$/.exec(part);
+    if (found === null) return [];
+    const [, resource = "", group = "", count] = found;
+    return [{ name: group === "" ? resource : `${resource}.${group}`, count: Number(count) }];
+  });
 }
 
 /** `Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances, …`. */
 export function remainingFinalizers(message: string | undefined): readonly Remaining[] {
-  const text = (message ?? "").replace(/^.*finalizers remaining: /s, "");
-  return [...text.matchAll(/([^\s,]+) in (\d+) resource instances?/g)].map(([, name = "", count]) => ({
-    name,
-    count: Number(count),
-  }));
+  return (message ?? "").split(/, |: /).flatMap((part) => {
+    const found = /^(\S+) in (\d+) resource instances?$/.exec(part);
+    return found === null ? [] : [{ name: found[1] ?? "", count: Number(found[2]) }];
+  });
 }
 
 /**

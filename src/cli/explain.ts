@@ -1,0 +1,181 @@
+/** `analyze --explain`: what is checked before a cluster is read, what is asked, and what is told about it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { createBudget, parseBudget } from "../ai/budget.ts";
+import { answerCache, noAnswerCache } from "../ai/cached.ts";
+import { explain, type Outcome, type Question, questionsAbout, withOutcome } from "../ai/explain.ts";
+import { readCache } from "../config/cache.ts";
+import { configPlace } from "../config/place.ts";
+import { maskingFor } from "../engine/explain.ts";
+import { Fault } from "../fault.ts";
+import type { Incident, Report } from "../findings/report.ts";
+import type { SnapshotInput } from "../kube/snapshot.ts";
+import { counted, isProblem } from "../report/words.ts";
+import { backendText, type ChosenBackend, chooseBackend } from "./backend.ts";
+import type { AnalyzeFlags } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+import { parseConcurrency, parseDuration } from "./values.ts";
+
+/** Explaining, ready to begin. */
+export interface Explaining {
+  /** Asks about the incidents of `report`. */
+  readonly begin: (
+    report: Report,
+    input: SnapshotInput | undefined,
+    signal: AbortSignal,
+    onProgress: (text: string) => void,
+  ) => Explained;
+  /** Exactly what would be sent, as text or JSON; nothing is sent. */
+  readonly dryRun: (report: Report, input: SnapshotInput | undefined) => string;
+}
+
+/** A report whose explanations are on their way. */
+export interface Explained {
+  /** Names the backend; its incidents are not explained yet. */
+  readonly report: Report;
+  /** The incident with its explanation, or with the reason why it has none. */
+  readonly incident: (incident: Incident, index: number) => Promise<Incident>;
+  /** Once all are done: what to tell, and whether one failed. */
+  readonly summary: () => Promise<{ readonly lines: readonly string[]; readonly failed: boolean }>;
+}
+
+type ExplainFlags = Pick<
+  AnalyzeFlags,
+  | "config"
+  | "color"
+  | "backend"
+  | "language"
+  | "anonymize"
+  | "cache"
+  | "aiTimeout"
+  | "aiBudget"
+  | "dryRunExplain"
+  | "maxConcurrency"
+  | "output"
+>;
+
+/** Whether the flags ask for explanations. Flags that mean nothing without are told, not ignored. */
+export function wantsExplanations(flags: Pick<AnalyzeFlags, "explain" | "dryRunExplain">): boolean {
+  return flags.explain === true || flags.dryRunExplain === true;
+}
+
+/** Checks flags and backend. @throws Fault before anything is read or sent */
+export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal): Promise<Explaining> {
+  const limits = parseBudget(flags.aiBudget);
+  const timeoutMs = parseDuration("--ai-timeout", flags.aiTimeout);
+  const concurrency = parseConcurrency(flags.maxConcurrency);
+  const language = flags.language.trim() === "" ? "english" : flags.language.trim();
+  if (language.length > 60 || /[\n\r]/.test(language)) {
+    throw new Fault("--language needs the name of a language", { usage: true, next: "For example `--language german`" });
+  }
+  const anonymized = flags.anonymize !== false;
+  const isDry = flags.dryRunExplain === true;
+  const chosen = await chooseBackend(flags, terminal).catch((error: unknown) => {
+    // What would be sent is the same for every backend.
+    if (isDry && flags.backend === undefined && error instanceof Fault && !error.usage) return undefined;
+    throw error;
+  });
+  const cacheConfig =
+    flags.cache && !isDry ? await readCache(configPlace(flags.config, terminal), terminal) : undefined;
+  // A setting that is missing is told now, not after a cluster was read.
+  const backend = isDry || chosen === undefined ? undefined : await chosen.factory.configure(chosen.settings);
+
+  const questionsOf = (report: Report, input: SnapshotInput | undefined) => {
+    const masking = maskingFor(report, input, anonymized);
+    const asked = report.incidents.filter(isProblem);
+    const { serverVersion } = report.cluster;
+    return { masking, questions: questionsAbout(asked, { masking, anonymized, language, serverVersion }) };
+  };
+
+  return {
+    begin(report, input, signal, onProgress) {
+      if (chosen === undefined || backend === undefined) throw new Error("a dry run asks nobody");
+      const { masking, questions } = questionsOf(report, input);
+      const masked = anonymized ? "names are masked" : "names are not masked, credentials are removed";
+      if (questions.length > 0) {
+        terminal.tell(`note: Explaining ${counted(questions.length, "incident")} with ${backendText(chosen)}; ${masked}`);
+      }
+      const { env } = terminal;
+      const outcomes = explain(questions, {
+        backend: async () => backend,
+        answerer: { backend: chosen.name, model: chosen.model, settings: chosen.settings },
+        masking,
+        language,
+        cache:
+          cacheConfig === undefined
+            ? noAnswerCache
+            : answerCache({
+                open: async () => (await import("../cache/drivers.ts")).openCache(cacheConfig, env),
+                now: Date.now,
+                onWarning: (text) => terminal.tell(`warning: ${text}`),
+              }),
+        budget: createBudget(limits),
+        concurrency,
+        timeoutMs,
+        signal,
+        clock: {
+          now: Date.now,
+          random: Math.random,
+          sleep: async (ms, stopped) => delay(ms, undefined, { signal: stopped }),
+        },
+        onDone: (done, total) => onProgress(`Explaining ${done} of ${total}`),
+      });
+      const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
+      return {
+        report: { ...report, provider: `${chosen.name}` },
+        async incident(incident) {
+          const outcome = await byId.get(incident.id);
+          return outcome === undefined ? incident : withOutcome(incident, outcome);
+        },
+        summary: async () => {
+          const all = await Promise.all(outcomes);
+          await backend.close().catch(() => undefined);
+          return summaryOf(all, chosen);
+        },
+      };
+    },
+    dryRun(report, input) {
+      const { questions } = questionsOf(report, input);
+      return flags.output === "json" ? dryRunJson(questions, chosen) : dryRunText(questions, chosen);
+    },
+  };
+}
+
+function summaryOf(outcomes: readonly Outcome[], chosen: ChosenBackend): { lines: readonly string[]; failed: boolean } {
+  const errors = outcomes.flatMap((outcome) => ("error" in outcome ? [outcome] : []));
+  const spent = errors.filter(({ isBudget }) => isBudget);
+  const failed = errors.filter(({ isBudget }) => !isBudget);
+  // The reason that was given first; the others were often not asked because of it.
+  const [first] = failed;
+  return {
+    failed: failed.length > 0,
+    lines: [
+      ...(first === undefined
+        ? []
+        : [
+            `warning: ${failed.length} of ${counted(outcomes.length, "explanation")} failed: ${backendText(chosen)}: ${first.error}`,
+            `next: \`k8sgpt auth test -b ${chosen.name}\` shows what is wrong`,
+          ]),
+      ...(spent.length === 0 ? [] : [`warning: ${counted(spent.length, "incident")} not explained: --ai-budget is spent`]),
+    ],
+  };
+}
+
+function dryRunText(questions: readonly Question[], chosen: ChosenBackend | undefined): string {
+  const target = chosen === undefined ? "no backend is configured" : backendText(chosen);
+  const total = questions.reduce((sum, { tokens }) => sum + tokens, 0);
+  const blocks = questions.map(
+    ({ incident, request, tokens }, index) =>
+      `=== ${index + 1} of ${questions.length}, incident ${incident.id}, about ${tokens} tokens ===\n` +
+      `--- system ---\n${request.system}\n--- prompt ---\n${request.prompt}\n`,
+  );
+  const head = `Nothing was sent. Would go to: ${target}; ${counted(questions.length, "prompt")}, about ${total} tokens, answers not counted.\n`;
+  return [head, ...blocks].join("\n");
+}
+
+function dryRunJson(questions: readonly Question[], chosen: ChosenBackend | undefined): string {
+  const requests = questions.map(({ incident, request, tokens }) => ({ incident: incident.id, tokens, ...request }));
+  const target =
+    chosen === undefined ? null : { name: chosen.name, model: chosen.model ?? null, place: chosen.place ?? null };
+  const tokens = questions.reduce((sum, question) => sum + question.tokens, 0);
+  return `${JSON.stringify({ backend: target, tokens, requests }, undefined, 2)}\n`;
+}
