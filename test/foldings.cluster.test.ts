@@ -281,8 +281,9 @@ beforeAll(async () => {
   const ground = (await manifestsOf(client, "broken-shop")).filter(({ file }) => file.startsWith("0"));
   for (const { objects } of ground) await apply(objects);
   await client.waitFor("every Node is ready", async () => {
-    const nodes = await client.list<Conditioned & { spec: { taints?: unknown[] } }>("/api/v1/nodes");
-    return nodes.every(({ spec, status }) => spec.taints === undefined && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"));
+    const nodes = await client.list<Conditioned & { spec: { taints?: { key: string }[] } }>("/api/v1/nodes");
+    const isNew = (taint: { key: string }): boolean => taint.key === "node.kubernetes.io/not-ready";
+    return nodes.every(({ spec, status }) => spec.taints?.some(isNew) !== true && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"));
   });
   await apply(yaml(first));
   await client.waitFor("the first rollouts are done", async () => {

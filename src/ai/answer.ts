@@ -41,7 +41,7 @@ export function explanationIn(answer: string): Explanation | undefined {
 }
 
 /** Objects that `text` may hold: the whole, a fenced part, from the first brace to the last. */
-function* jsonIn(text: string): Generator<unknown> {
+function* jsonIn(text: string): Generator {
   const fenced = /```(?:json)?\s*\n([^]*?)```/.exec(text)?.[1];
   const braced = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);
   for (const part of new Set([text, fenced, braced])) {

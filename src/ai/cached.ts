@@ -29,7 +29,9 @@ export function cacheKey({ backend, model, settings }: Answerer, request: Comple
     promptVersion,
     backend,
     model ?? null,
-    [baseURL, engine, endpointName, providerRegion, providerId, compartmentId, azureAPIVersion].map((part) => part ?? null),
+    [baseURL, engine, endpointName, providerRegion, providerId, compartmentId, azureAPIVersion].map(
+      (part) => part ?? null,
+    ),
     [temperature, topP, topK, maxTokens, stopSequences].map((part) => part ?? null),
     language,
     request.system,

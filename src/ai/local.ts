@@ -11,7 +11,8 @@ export async function localOllamaModels(address: string = localOllama): Promise<
   try {
     const answer = await fetch(`${address}/api/tags`, { signal: AbortSignal.timeout(timeoutMs) });
     const body: unknown = answer.ok ? await answer.json() : undefined;
-    if (typeof body !== "object" || body === null || !("models" in body) || !Array.isArray(body.models)) return undefined;
+    if (typeof body !== "object" || body === null || !("models" in body) || !Array.isArray(body.models))
+      return undefined;
     return body.models.flatMap((model: unknown) =>
       typeof model === "object" && model !== null && "name" in model && typeof model.name === "string"
         ? [model.name]

@@ -33,10 +33,7 @@ const mostSymptoms = 10;
 const longestValue = 500;
 
 /** The question about `incident`. */
-export function promptFor(
-  incident: Incident,
-  options: PromptOptions,
-): Required<CompletionRequest> {
+export function promptFor(incident: Incident, options: PromptOptions): Required<CompletionRequest> {
   const { masking, anonymized, language } = options;
   const facts = masking.mask(factsOf(incident, options.serverVersion).join("\n"));
   return {
@@ -123,11 +120,12 @@ function evidenceText(evidence: Evidence): readonly string[] {
     case "missing":
       return [`- ${where} does not exist`];
     case "log":
-      return [
-        `- ${where}: last log lines of container ${evidence.container}${evidence.previous ? " before its restart" : ""}:`,
-        ...evidence.lines.slice(-mostLogLines).map((line) => `  | ${oneLine(line)}`),
-      ];
+      break;
   }
+  return [
+    `- ${where}: last log lines of container ${evidence.container}${evidence.previous ? " before its restart" : ""}:`,
+    ...evidence.lines.slice(-mostLogLines).map((line) => `  | ${oneLine(line)}`),
+  ];
 }
 
 function symptomText({ severity, owner, object, title }: Finding): string {
@@ -147,9 +145,15 @@ function valueText(value: unknown): string {
   return oneLine(typeof value === "string" ? value : JSON.stringify(value));
 }
 
-/** Text of a cluster on one line of bounded length: a line of the fence cannot be forged. */
+/** RFC 3339, as the API and most logs write it. */
+const moments = /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?/g;
+
+/** Text of a cluster on one line of bounded length: a line of the fence cannot be forged. Moments differ from day to day. */
 function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-  const line = text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ").trim();
+  const line = text
+    .replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ")
+    .replace(moments, "[time]")
+    .trim();
   return line.length <= longestValue ? line : `${line.slice(0, longestValue)} [cut]`;
 }

@@ -48,7 +48,8 @@ export async function complete(backend: IAI, request: CompletionRequest, options
       const pauseMs = pauseAfter(attempt, failure, clock.random());
       if (!failure.isTransient || attempt === attempts || signal.aborted) throw failure;
       if (clock.now() + pauseMs >= deadline) {
-        const asked = failure.retryAfterMs === undefined ? "" : ` (it asked to wait ${Math.ceil(failure.retryAfterMs / 1000)} s)`;
+        const asked =
+          failure.retryAfterMs === undefined ? "" : ` (it asked to wait ${Math.ceil(failure.retryAfterMs / 1000)} s)`;
         throw changed(failure, `${failure.message}${asked}; no time is left to ask again`);
       }
       const refusal = options.mayRetry();

@@ -19,8 +19,9 @@ export async function openCache(
     case "azure":
       return (await import("./drivers/azure.ts")).azureCache(settings, env);
     case "interplex":
-      return (await import("./drivers/interplex.ts")).interplexCache(settings, env);
+      break;
   }
+  return (await import("./drivers/interplex.ts")).interplexCache(settings, env);
 }
 
 /**
@@ -44,7 +45,11 @@ export async function checkCache(
     case "interplex": {
       // Looking for a key that cannot be there tells whether anybody answers.
       const driver = await (await import("./drivers/interplex.ts")).interplexCache(settings, env);
-      await driver.get("0".repeat(64)).finally(async () => driver.close());
+      try {
+        await driver.get("0".repeat(64));
+      } finally {
+        await driver.close();
+      }
       return;
     }
     case "file":

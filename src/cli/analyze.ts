@@ -3,7 +3,6 @@ import { remembering } from "../engine/remembering.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { CoverageGap, Report } from "../findings/report.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
-import type { TextOptions } from "../report/text.ts";
 import type { FormatOptions } from "../report/formats.ts";
 import { compared, hasNewFault, readAcceptRules, readComparison, writeBaseline } from "./baseline.ts";
 import { buildInfo } from "./build-info.ts";
@@ -12,7 +11,6 @@ import { exitCodeOf } from "./exit-code.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Explained } from "./explain.ts";
 import { readFieldDocs } from "./field-docs.ts";
-import { exitCodes } from "./exit-codes.ts";
 import type { AnalyzeFlags, BaselineFlags } from "./flags.ts";
 import { type Outputs, parseOutputs, writeOutputs } from "./output.ts";
 import { progressLine } from "./progress.ts";
@@ -38,9 +36,11 @@ export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promi
   });
 }
 
+const noExplaining = { language: "", cache: false, aiTimeout: "" } as const;
+
 /** `k8sgpt baseline`: the same run, of which only the ids are kept. A run that was stopped writes no file. */
 export async function runBaseline(flags: BaselineFlags, terminal: Terminal): Promise<number> {
-  return runReport({ ...flags, output: [], failOn: "never" }, terminal, async (report, _, stopped) => {
+  return runReport({ ...flags, ...noExplaining, output: [], failOn: "never" }, terminal, async (report, _, stopped) => {
     if (stopped === undefined) await writeBaseline(report, flags, terminal);
     else terminal.tell("warning: stopped before everything was read; no baseline was written");
   });
@@ -109,13 +109,29 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
       const report = withErrors(withGaps(read, gaps), [...unknownFilterErrors(unknown, from), ...warnings, ...errors]);
       const told = compared(report, comparison);
       const rules = Object.fromEntries(analyzers.flatMap((analyzer) => Object.entries(analyzer.rules)));
+      const options = await formatOptions(flags, terminal, docs, rules);
+      if (explaining !== undefined && flags.dryRunExplain === true) {
+        await terminal.print(explaining.dryRun(told, lastRead()));
+        return exitCodes.done;
+      }
+      const explained = explaining?.begin(told, lastRead(), stop.signal, progress.step);
+      if (explained === undefined) await deliver(told, options, stop.reason());
+      else if (isStreamed(flags, told, terminal)) await printStreamed(explained, options, terminal, progress.erase);
+      else {
+        const incidents = await Promise.all(told.incidents.map(explained.incident));
+        progress.erase();
+        await deliver({ ...explained.report, incidents }, options, stop.reason());
+      }
+      const outcome = await explained?.summary();
+      progress.erase();
+      for (const line of outcome?.lines ?? []) terminal.tell(line);
+      const explainFailed = outcome?.failed === true;
       const reason = stop.reason();
-      await deliver(told, await formatOptions(flags, terminal, docs, rules), reason);
       if (reason === "interrupted" || reason === "terminated") return exitCodeOfStop(reason);
       const strict = flags.strict === true;
       // With --fail-on-new only what is new is gated, from the severity of --fail-on on.
-      if (flags.failOnNew !== true) return exitCodeOf(report, { failOn: flags.failOn, strict });
-      return hasNewFault(report, comparison, flags.failOn) ? exitCodes.gate : exitCodeOf(report, { failOn: "never", strict });
+      if (flags.failOnNew !== true) return exitCodeOf(report, { failOn: flags.failOn, strict, explainFailed });
+      return hasNewFault(report, comparison, flags.failOn) ? exitCodes.gate : exitCodeOf(report, { failOn: "never", strict, explainFailed });
     } finally {
       await stop.bounded(source.close()).catch((error: unknown) => note(`Closing: ${messageOf(error)}`));
     }
@@ -136,25 +152,24 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
   }
 }
 
+/** Whether explanations can be shown as they come: the plain text view, with nothing around it that needs the whole. */
+function isStreamed(flags: AnalyzeFlags, { accepted, changes }: Report, { env }: Terminal): boolean {
+  const isText = flags.output.every((value) => value === "text" || value === "text=-");
+  return isText && flags.flat !== true && accepted === undefined && changes === undefined && env["GITHUB_ACTIONS"] !== "true";
+}
+
 /**
- * Prints the report with its explanations: as text block by block, each explanation as soon as it and all before it are
- * there, so that the order never changes; in other forms when all are there.
+ * Prints the report block by block, each explanation as soon as it and all before it are there, so that the order never
+ * changes.
  */
-async function printExplained(
+async function printStreamed(
   { report, incident }: Explained,
-  flags: AnalyzeFlags,
+  options: FormatOptions,
   terminal: Terminal,
-  docs: FieldDocs | undefined,
   erase: () => void,
 ): Promise<void> {
-  if (flags.output !== "text" || flags.flat === true) {
-    const incidents = await Promise.all(report.incidents.map(incident));
-    erase();
-    await terminal.print(await rendered({ ...report, incidents }, flags, terminal, docs));
-    return;
-  }
   const { streamText } = await import("../report/text.ts");
-  for await (const piece of streamText(report, await textOptions(flags, terminal, docs), incident)) {
+  for await (const piece of streamText(report, options, incident)) {
     erase();
     await terminal.print(piece);
   }

@@ -53,11 +53,6 @@ type ExplainFlags = Pick<
   | "output"
 >;
 
-/** Whether the flags ask for explanations. Flags that mean nothing without are told, not ignored. */
-export function wantsExplanations(flags: Pick<AnalyzeFlags, "explain" | "dryRunExplain">): boolean {
-  return flags.explain === true || flags.dryRunExplain === true;
-}
-
 /** Checks flags and backend. @throws Fault before anything is read or sent */
 export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal): Promise<Explaining> {
   const limits = parseBudget(flags.aiBudget);
@@ -65,7 +60,10 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
   const concurrency = parseConcurrency(flags.maxConcurrency);
   const language = flags.language.trim() === "" ? "english" : flags.language.trim();
   if (language.length > 60 || /[\n\r]/.test(language)) {
-    throw new Fault("--language needs the name of a language", { usage: true, next: "For example `--language german`" });
+    throw new Fault("--language needs the name of a language", {
+      usage: true,
+      next: "For example `--language german`",
+    });
   }
   const anonymized = flags.anonymize !== false;
   const isDry = flags.dryRunExplain === true;
@@ -92,7 +90,9 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
       const { masking, questions } = questionsOf(report, input);
       const masked = anonymized ? "names are masked" : "names are not masked, credentials are removed";
       if (questions.length > 0) {
-        terminal.tell(`note: Explaining ${counted(questions.length, "incident")} with ${backendText(chosen)}; ${masked}`);
+        terminal.tell(
+          `note: Explaining ${counted(questions.length, "incident")} with ${backendText(chosen)}; ${masked}`,
+        );
       }
       const { env } = terminal;
       const outcomes = explain(questions, {
@@ -121,7 +121,7 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
       });
       const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
       return {
-        report: { ...report, provider: `${chosen.name}` },
+        report: { ...report, provider: chosen.name },
         async incident(incident) {
           const outcome = await byId.get(incident.id);
           return outcome === undefined ? incident : withOutcome(incident, outcome);
@@ -135,7 +135,7 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
     },
     dryRun(report, input) {
       const { questions } = questionsOf(report, input);
-      return flags.output === "json" ? dryRunJson(questions, chosen) : dryRunText(questions, chosen);
+      return flags.output.includes("json") ? dryRunJson(questions, chosen) : dryRunText(questions, chosen);
     },
   };
 }
@@ -155,7 +155,9 @@ function summaryOf(outcomes: readonly Outcome[], chosen: ChosenBackend): { lines
             `warning: ${failed.length} of ${counted(outcomes.length, "explanation")} failed: ${backendText(chosen)}: ${first.error}`,
             `next: \`k8sgpt auth test -b ${chosen.name}\` shows what is wrong`,
           ]),
-      ...(spent.length === 0 ? [] : [`warning: ${counted(spent.length, "incident")} not explained: --ai-budget is spent`]),
+      ...(spent.length === 0
+        ? []
+        : [`warning: ${counted(spent.length, "incident")} not explained: --ai-budget is spent`]),
     ],
   };
 }

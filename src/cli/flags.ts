@@ -117,6 +117,10 @@ export interface CacheFlags extends OutputFlags {
   readonly yes?: boolean;
 }
 
+export interface WhyFlags extends ReadingFlags {
+  readonly output: "text" | "json";
+}
+
 /** Flags of the commands that print text or JSON. */
 export interface OutputFlags extends GlobalFlags {
   readonly output: "text" | "json";

@@ -7,7 +7,15 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AnalyzeFlags, BaselineFlags, OutputFlags, SnapshotFlags } from "./flags.ts";
+import type {
+  AnalyzeFlags,
+  AuthFlags,
+  AuthOtherFlags,
+  BaselineFlags,
+  CacheFlags,
+  OutputFlags,
+  SnapshotFlags,
+} from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -45,7 +53,13 @@ async function runCommand(
   terminal: Terminal,
 ): Promise<number> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- commander types no flags; a test compares flags.ts with what program.ts declares
-  const typed = flags as unknown as AnalyzeFlags & BaselineFlags & SnapshotFlags & OutputFlags;
+  const typed = flags as unknown as AnalyzeFlags &
+    BaselineFlags &
+    SnapshotFlags &
+    OutputFlags &
+    AuthFlags &
+    AuthOtherFlags &
+    CacheFlags;
   const [names = ""] = operands;
   switch (path) {
     case "analyze":
@@ -102,6 +116,11 @@ async function runCommand(
       return (await import("./cache.ts")).purgeCache(names, typed, terminal);
     case "cache remove":
       await (await import("./cache.ts")).removeCache(typed, terminal);
+      break;
+    case "why":
+      return (await import("./why.ts")).runWhy(operands, typed, terminal);
+    case "rules":
+      await (await import("./rules.ts")).showRules(operands[0], typed, terminal);
       break;
     case "version":
       await (await import("./version.ts")).showVersion(typed, terminal);

@@ -143,7 +143,7 @@ export function createProgram(run: Run): Command {
 
 Exit codes:
   0 done   1 could not run   2 wrong usage   3 incomplete (with --strict, or nothing could be checked)
-  4 --fail-on or --fail-on-new was reached   130 interrupted`,
+  4 --fail-on or --fail-on-new was reached   5 an explanation failed   130 interrupted`,
     )
     .action(does("analyze"));
 
@@ -181,6 +181,30 @@ Exit codes:
       ]),
     )
     .action(does("snapshot"));
+
+  addOutput(addReadingFlags(program.command("why <object> [name]")))
+    .description("Tell the story of one object: what is wrong with it or around it, what happened, and what is fine")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt why deploy/cart -n shop", "a Deployment of the current context"],
+        ["k8sgpt why pod cart-5fcf7f864d-gg6r9", "kinds and names as kubectl takes them"],
+        ["k8sgpt why node/worker-6 --from dump.tar.gz", "a node of a saved cluster"],
+      ]),
+    )
+    .action(does("why"));
+
+  addOutput(program.command("rules [rule]"))
+    .description("List the rules, those of one filter, or explain one: when it fires, why it matters, when it is silent")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt rules", "all of them"],
+        ["k8sgpt rules Service", "those of one filter"],
+        ["k8sgpt rules configmap-missing", "one, explained"],
+      ]),
+    )
+    .action(does("rules"));
 
   const filters = program
     .command("filters")

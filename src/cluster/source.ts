@@ -37,6 +37,8 @@ export interface LogRequest {
   readonly previous: boolean;
   /** How many lines from the end. */
   readonly tailLines: number;
+  /** Only lines of the last so many seconds; a dump does not know. */
+  readonly sinceSeconds?: number;
 }
 
 /** A resource as the server's discovery tells it. */

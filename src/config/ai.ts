@@ -71,9 +71,16 @@ const numberFields = {
   maxTokens: "maxtokens",
 } as const satisfies Readonly<Record<NumberField, string>>;
 
-/** The field of a provider under our name, as the file spells it. */
-export function fieldInFile(field: Exclude<keyof ProviderConfig, "name">): string {
-  return { ...textFields, ...numberFields, stopSequences: "stopsequences", customHeaders: "customheaders" }[field];
+const spellings: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(textFields),
+  ...Object.entries(numberFields),
+  ["stopSequences", "stopsequences"],
+  ["customHeaders", "customheaders"],
+]);
+
+/** How the file spells our field of a provider. */
+export function fieldInFile(field: string): string {
+  return spellings.get(field) ?? field;
 }
 
 /** Reads the section. @throws Fault when the file cannot be read */
@@ -205,7 +212,8 @@ export function chosenProvider(
   wanted: string | undefined,
 ): ProviderConfig | undefined {
   const fromEnvironment = providerFromEnvironment(env);
-  const fallback = providers.find(({ name }) => name === "openai") ?? (providers.length === 1 ? providers[0] : undefined);
+  const fallback =
+    providers.find(({ name }) => name === "openai") ?? (providers.length === 1 ? providers[0] : undefined);
   const name = wanted ?? fromEnvironment?.name ?? defaultProvider ?? fallback?.name;
   if (name === undefined) return undefined;
   const known = backendName(name);
@@ -250,7 +258,11 @@ export async function writeAi(place: ConfigPlace, decide: (current: AiConfig) =>
     const list = ai.get(listKey);
     if (!isSeq(list)) return;
     const nameOf = (item: unknown): string | undefined =>
-      isMap(item) ? filledText(item.get(keyIn(item, "name") ?? "name"))?.trim().toLowerCase() : undefined;
+      isMap(item)
+        ? filledText(item.get(keyIn(item, "name") ?? "name"))
+            ?.trim()
+            .toLowerCase()
+        : undefined;
     list.items = list.items.filter((item) => !remove.includes(nameOf(item) ?? ""));
     for (const change of set) {
       const existing = list.items.find((item) => nameOf(item) === change.name);
@@ -272,8 +284,7 @@ interface EditedMap {
 function applyChange(document: Document, item: EditedMap, { name: _name, ...fields }: ProviderChange): void {
   for (const [field, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    // Object.entries forgets which keys an object has.
-    const spelled = fieldInFile(field as Exclude<keyof ProviderConfig, "name">);
+    const spelled = fieldInFile(field);
     const key = keyIn(item, spelled) ?? spelled;
     if (value === null) item.delete(key);
     else item.set(key, document.createNode(field === "customHeaders" ? headersForFile(value) : value));

@@ -70,12 +70,16 @@ export async function readCache(place: ConfigPlace, surroundings: Surroundings):
     case "azure":
       return { type: known, storageAccount: given("storageaccount"), container: given("container") };
     case "interplex":
-      return { type: known, connectionString: given("connectionString") };
+      break;
   }
+  return { type: known, connectionString: given("connectionString") };
 }
 
 /** Makes `remote` the cache; undefined goes back to files. @returns what the user should know besides */
-export async function writeCache(place: ConfigPlace, remote: RemoteCacheConfig | undefined): Promise<readonly string[]> {
+export async function writeCache(
+  place: ConfigPlace,
+  remote: RemoteCacheConfig | undefined,
+): Promise<readonly string[]> {
   return editConfig(place, (document, { isMap }) => {
     const key = keyIn(document.contents, "cache") ?? "cache";
     if (remote === undefined && document.get(key) === undefined) return;
@@ -100,6 +104,7 @@ function inFile(remote: RemoteCacheConfig): object {
     case "azure":
       return { storageaccount: remote.storageAccount, container: remote.container };
     case "interplex":
-      return { connectionString: remote.connectionString };
+      break;
   }
+  return { connectionString: remote.connectionString };
 }

@@ -22,7 +22,10 @@ export async function resolveSecret(text: string, env: Surroundings["env"]): Pro
     case "env":
       return found(env[target], text, "the variable is not set", `\`export ${target}=…\` in this shell`);
     case "file":
-      return found(await readFile(target, "utf8").catch(cannot(text, "`k8sgpt auth update` stores another place")), text);
+      return found(
+        await readFile(target, "utf8").catch(cannot(text, "`k8sgpt auth update` stores another place")),
+        text,
+      );
     case "cmd":
     case "exec":
       return found(await outputOf(target, text), text, "the command wrote nothing");

@@ -7,6 +7,7 @@
 import { chmod, mkdir, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type * as yamlModule from "yaml";
 import type { Document } from "yaml";
 import { Fault, messageOf } from "../fault.ts";
 import type { ConfigPlace } from "./place.ts";
@@ -22,7 +23,7 @@ const lockStaleMs = 30_000;
 export type FilterChange = (current: readonly string[] | undefined) => readonly string[] | undefined;
 
 /** The parser, loaded when something is written. */
-type Yaml = typeof import("yaml");
+type Yaml = typeof yamlModule;
 
 /**
  * Stores the filters that `change` makes of the stored ones.

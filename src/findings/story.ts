@@ -137,6 +137,8 @@ function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIn
     if (key === keyOf(object) || found.has(key)) return false;
     const now = conditionNow(snapshot, ref, byObject);
     if (now.state !== "failing" && now.state !== "missing" && (background.has(edge) || !isKindName(ref.kind))) return false;
+    // The reader knows its owner, which says what is wrong; and a node's own lease is part of the node.
+    if ((ref.kind === "ReplicaSet" && now.state === "unsettled") || (ref.kind === "Lease" && now.state === "fine")) return true;
     const findings = [...new Set((byObject.get(key) ?? []).map(({ title }) => title))];
     found.set(key, { object: ref, side, edge, hops, findings, ...now });
     return true;

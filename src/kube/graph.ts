@@ -4,7 +4,7 @@
  * large cluster costs nothing where nothing is wrong.
  */
 import { refOfCustom, secretMadeBy } from "./custom-resources.ts";
-import { conditionOf } from "./guards.ts";
+import { conditionOf, isReady } from "./guards.ts";
 import { isKindName, type KubeObject } from "./kinds.ts";
 import { parseCreateRefusal } from "./messages/create-blocked.ts";
 import { registryOf } from "./messages/image-pull.ts";
@@ -107,7 +107,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
           for (const from of platformOnNode(snapshot).get(spec.nodeName) ?? []) add("ctrl", from);
       } else {
         for (const from of nodesClosedTo(snapshot, as("Pod"))) add("sched", from);
-        add("ctrl", namedRef("Lease", "kube-system", "kube-scheduler"));
+        add("ctrl", leaseOf(snapshot, "kube-scheduler"));
       }
       for (const { image } of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
         if (image !== undefined && image !== "") add("image", namedRef("ImageHost", undefined, registryOf(image)));
@@ -135,7 +135,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
         const scope = reference.kind === "PriorityClass" || reference.kind === "RuntimeClass" ? undefined : namespace;
         add("ref", namedRef(reference.kind, scope, reference.name));
       }
-      add("ctrl", namedRef("Lease", "kube-system", "kube-controller-manager"));
+      add("ctrl", leaseOf(snapshot, "kube-controller-manager"));
       break;
     case "Deployment":
     case "StatefulSet":
@@ -148,7 +148,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
       }
       if (kind === "ReplicaSet" || kind === "Job") add("template", controllerOf(located.object));
       for (const from of refusersOf(snapshot, ref, as("ReplicaSet"))) add("admit", from);
-      add("ctrl", namedRef("Lease", "kube-system", "kube-controller-manager"));
+      add("ctrl", leaseOf(snapshot, "kube-controller-manager"));
       if (kind === "StatefulSet") {
         const { serviceName } = as("StatefulSet").spec ?? {};
         if (serviceName !== undefined && serviceName !== "") add("ref", namedRef("Service", namespace, serviceName));
@@ -164,7 +164,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
         const driver = snapshot.get("StorageClass", undefined, storageClassName)?.provisioner;
         if (driver !== undefined && driver !== "") add("mount", namedRef("CSIDriver", undefined, driver));
       }
-      add("ctrl", namedRef("Lease", "kube-system", "kube-controller-manager"));
+      add("ctrl", leaseOf(snapshot, "kube-controller-manager"));
       break;
     }
     case "Service": {
@@ -173,7 +173,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
       // A workload that could not make its Pods breaks the Service all the same.
       if (pods.length === 0)
         for (const { ref: workload } of workloadsBehind(snapshot, as("Service"))) add("select", workload);
-      add("ctrl", namedRef("Lease", "kube-system", "kube-controller-manager"));
+      add("ctrl", leaseOf(snapshot, "kube-controller-manager"));
       break;
     }
     case "APIService": {
@@ -316,7 +316,7 @@ const troubledNodes = oncePerSnapshot((snapshot) =>
   }),
 );
 
-/** Which parts of the platform a node runs: DaemonSets of the namespaces where platforms live. */
+/** Which parts of the platform do not run on a node: DaemonSets of the namespaces where platforms live. */
 const platformOnNode = oncePerSnapshot((snapshot) => {
   const byNode = new Map<string, ObjectRef[]>();
   for (const set of snapshot.list("DaemonSet")) {
@@ -325,14 +325,21 @@ const platformOnNode = oncePerSnapshot((snapshot) => {
     for (const { kind, object } of uid === undefined ? [] : snapshot.dependentsOf(uid)) {
       if (kind !== "Pod" || !("spec" in object)) continue;
       // A dependent of kind Pod has the fields of a Pod.
-      const node = (object as KubeObject<"Pod">).spec?.nodeName;
-      if (node !== undefined) push(byNode, node, refOf("DaemonSet", set));
+      const pod = object as KubeObject<"Pod">;
+      const node = pod.spec?.nodeName;
+      if (node !== undefined && !isReady(pod)) push(byNode, node, refOf("DaemonSet", set));
     }
   }
   return byNode;
 });
 
 const platformNamespaces = /^(?:kube-system|kube-flannel|calico-system|tigera-operator|cilium|metallb-system|rook-ceph|longhorn-system|kube-ovn|openshift-.+)$/;
+
+/** The lease by which a part of the control plane says that it works; a managed control plane shows none. */
+function leaseOf(snapshot: Snapshot, name: string): ObjectRef | undefined {
+  const lease = snapshot.get("Lease", "kube-system", name);
+  return lease === undefined ? undefined : refOf("Lease", lease);
+}
 
 /** The Service that Pods ask for names (tasks/administer-cluster/dns-custom-nameservers/). */
 const dnsServices = oncePerSnapshot((snapshot) =>

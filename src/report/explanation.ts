@@ -18,5 +18,8 @@ export function explainedFor(
   const ids = new Set(findings.map(({ id }) => id));
   const own = incidents.filter(({ members }) => members.some(({ id }) => ids.has(id)));
   const texts = own.flatMap(({ explanation }) => (explanation === undefined ? [] : [explanationText(explanation)]));
-  return { details: texts.join("\n\n"), explainError: own.find((each) => each.explainError !== undefined)?.explainError };
+  return {
+    details: texts.join("\n\n"),
+    explainError: own.find((each) => each.explainError !== undefined)?.explainError,
+  };
 }

@@ -151,10 +151,11 @@ function evidenceJson(evidence: Evidence): object {
 }
 
 /** Names only: a uid changes when an object is made anew, and tells a reader nothing. */
-function refJson({ kind, namespace, name }: ObjectRef): object {
+export function refJson({ kind, namespace, name }: ObjectRef): object {
   return { kind, ...(namespace !== undefined && { namespace }), name };
 }
 
-function timeText(ms: number): string {
+/** A moment in RFC 3339, UTC. */
+export function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }

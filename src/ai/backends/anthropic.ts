@@ -20,7 +20,16 @@ export const anthropic: BackendFactory = {
     const { default: Anthropic } = await import("@anthropic-ai/sdk");
     const transport = await openTransport(name, settings);
     async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
-      const client = new Anthropic({ apiKey, authToken: null, baseURL, maxRetries: 0, logLevel: "off", fetch });
+      const client = new Anthropic({
+        apiKey,
+        authToken: null,
+        baseURL,
+        maxRetries: 0,
+        logLevel: "off",
+        fetch,
+        // The SDK sends the key as a bearer token; gateways made for its older versions look for it here.
+        ...(settings.baseURL && { defaultHeaders: { "x-api-key": apiKey, authorization: `Bearer ${apiKey}` } }),
+      });
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;
       const events = await client.messages.create({
         model,

@@ -57,19 +57,20 @@ export const customrest: BackendFactory = {
 async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<CompletionPart> {
   const decoder = new TextDecoder();
   let rest = "";
+  let pending = "";
   for await (const bytes of body) {
     rest += decoder.decode(bytes, { stream: true });
     const lines = rest.split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
-      const part = partOf(line);
-      if (part === undefined) rest = `${line}\n${rest}`;
-      else yield part;
+      pending += `${line}\n`;
+      const part = partOf(pending);
+      if (part === undefined) continue;
+      pending = "";
+      yield part;
     }
   }
-  rest += decoder.decode();
-  if (rest.trim() === "") return;
-  const last = partOf(rest);
+  const last = partOf(pending + rest + decoder.decode());
   if (last === undefined) throw refusal(name, "answered with something that is not JSON", true);
   yield last;
 }

@@ -25,7 +25,10 @@ export const googlevertexai: BackendFactory = {
         apiVersion: "v1",
         httpOptions: { fetch, retryOptions: { attempts: 1 }, ...(baseUrl !== undefined && { baseUrl }) },
         // Where tokens come from may lie behind the same proxy.
-        googleAuthOptions: { clientOptions: { transporterOptions: { fetchImplementation: transport.fetch } } },
+        googleAuthOptions: {
+          projectId: project,
+          clientOptions: { transporterOptions: { fetchImplementation: transport.fetch } },
+        },
       });
       const chunks = await client.models.generateContentStream({
         model: settings.model || defaultModels.googlevertexai,

@@ -101,5 +101,8 @@ function cannot(what: string, { bucket, projectId }: GcsSettings, cause: unknown
     });
   }
   const [reason = ""] = messageOf(cause).split("\n");
-  return new Fault(`Cannot ${what} ${where}: ${reason}`, { cause, next: "`k8sgpt cache remove` goes back to local files" });
+  return new Fault(`Cannot ${what} ${where}: ${reason}`, {
+    cause,
+    next: "`k8sgpt cache remove` goes back to local files",
+  });
 }

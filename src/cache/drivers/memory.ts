@@ -8,7 +8,7 @@ export function memoryCache(now: () => number = Date.now): CacheDriver {
     set: async (key, text) => void values.set(key, { text, updatedAt: now() }),
     delete: async (key) => void values.delete(key),
     entries: async function* () {
-      for (const [key, { text, updatedAt }] of [...values]) {
+      for (const [key, { text, updatedAt }] of values) {
         yield { key, updatedAt, sizeBytes: Buffer.byteLength(text) };
       }
     },

@@ -1,4 +1,4 @@
-import type { S3Client } from "@aws-sdk/client-s3";
+import type { BucketLocationConstraint, S3Client } from "@aws-sdk/client-s3";
 import { Fault, messageOf } from "../../fault.ts";
 import type { CacheDriver } from "../driver.ts";
 import type { S3Settings } from "../settings.ts";
@@ -68,7 +68,8 @@ export async function checkS3(settings: S3Settings, create: boolean): Promise<vo
   } catch (error) {
     if (statusOf(error) !== 404 || !create) throw cannot("use", settings, error);
     // us-east-1 is the one region that must not be named.
-    const place = region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: asLocation(region) } };
+    const place =
+      region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: asLocation(region) } };
     await client.send(new sdk.CreateBucketCommand({ Bucket, ...place })).catch((cause: unknown) => {
       throw cannot("create", settings, cause);
     });
@@ -77,9 +78,9 @@ export async function checkS3(settings: S3Settings, create: boolean): Promise<vo
   }
 }
 
-function asLocation(region: string): import("@aws-sdk/client-s3").BucketLocationConstraint {
+function asLocation(region: string): BucketLocationConstraint {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK lists the regions of its day; AWS adds more
-  return region as import("@aws-sdk/client-s3").BucketLocationConstraint;
+  return region as BucketLocationConstraint;
 }
 
 async function clientFor({ region, endpoint, insecure }: S3Settings): Promise<S3Client> {
@@ -129,5 +130,8 @@ function cannot(what: string, { bucket, region, endpoint }: S3Settings, cause: u
     });
   }
   const reason = messageOf(cause) === "" && cause instanceof Error ? cause.name : messageOf(cause);
-  return new Fault(`Cannot ${what} ${where}: ${reason}`, { cause, next: "`k8sgpt cache remove` goes back to local files" });
+  return new Fault(`Cannot ${what} ${where}: ${reason}`, {
+    cause,
+    next: "`k8sgpt cache remove` goes back to local files",
+  });
 }

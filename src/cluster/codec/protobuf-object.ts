@@ -80,19 +80,18 @@ export function compile(message: string, fields: AnyFields): Plan {
       const inner = wanted.get(name);
       if (inner === undefined) continue;
       const { read, isVarint, zero } = formOf(line, inner);
-      // The JSON path keeps null inside a value that is kept whole, and drops it among fields that are named.
-      const none = whole ? () => null : undefined;
       const slot = names.indexOf(name);
       slots[slot] = {
         key: name,
-        absent: !always ? undefined : pointer || many !== "one" ? none : (zero ?? none),
+        // What JSON shows as null counts as absent (`project` drops it).
+        absent: !always || pointer || many !== "one" ? undefined : zero,
       };
       placed[number] = {
         many,
         read,
         isVarint,
         slot,
-        drops: many !== "one" ? "nothing" : !pointer && !always ? "zero" : whole ? "nothing" : "null",
+        drops: many !== "one" ? "nothing" : !pointer && !always ? "zero" : "null",
         inline: [],
         without: name === "annotations" && !whole ? lastApplied : undefined,
         items: [],

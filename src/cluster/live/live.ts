@@ -137,9 +137,10 @@ function openingFault(error: unknown, server: string, context: string): Fault {
     : faultOf(`Cannot reach the API server ${server} of context "${context}"`, failure);
 }
 
-function logPath({ namespace, pod, container, previous, tailLines }: LogRequest): string {
+function logPath({ namespace, pod, container, previous, tailLines, sinceSeconds }: LogRequest): string {
   const query = new URLSearchParams({ container, tailLines: String(tailLines), limitBytes: String(logLimitBytes) });
   if (previous) query.set("previous", "true");
+  if (sinceSeconds !== undefined) query.set("sinceSeconds", String(sinceSeconds));
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`;
 }
 

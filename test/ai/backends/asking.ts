@@ -41,7 +41,12 @@ export async function ask(
     await backend.close();
   }
   const text = parts.map((part) => part.text).join("");
-  return { text, parts, usage: parts.findLast(({ usage }) => usage !== undefined)?.usage, warnings: backend.warnings ?? [] };
+  return {
+    text,
+    parts,
+    usage: parts.findLast(({ usage }) => usage !== undefined)?.usage,
+    warnings: backend.warnings ?? [],
+  };
 }
 
 type Request = typeof question & { readonly responseSchema?: Readonly<Record<string, unknown>> };

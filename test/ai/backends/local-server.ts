@@ -16,9 +16,7 @@ export interface LocalServer extends AsyncDisposable {
 }
 
 /** Starts a server; `answer` writes the answer to each request. */
-export async function localServer(
-  answer: (request: Received, response: ServerResponse) => void,
-): Promise<LocalServer> {
+export async function localServer(answer: (request: Received, response: ServerResponse) => void): Promise<LocalServer> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -46,7 +44,12 @@ export async function localServer(
 }
 
 /** Answers with JSON. */
-export function json(response: ServerResponse, value: unknown, status = 200, headers: Record<string, string> = {}): void {
+export function json(
+  response: ServerResponse,
+  value: unknown,
+  status = 200,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(value));
 }

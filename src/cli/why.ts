@@ -1,0 +1,99 @@
+import { analyzers as known } from "../analyzers/index.ts";
+import type { Analyzer } from "../analyzers/define.ts";
+import { type ObjectWords, why } from "../engine/why.ts";
+import { Fault, messageOf } from "../fault.ts";
+import { kindNamed } from "../kube/kind-words.ts";
+import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { WhyFlags } from "./flags.ts";
+import { progressLine } from "./progress.ts";
+import { analyzersNamed } from "./selection.ts";
+import { checkNamespaces, contextOf, openSource } from "./reading.ts";
+import { exitCodeOfStop, listenForStop } from "./stop.ts";
+import type { Terminal } from "./terminal.ts";
+import { parseConcurrency, parseDuration, parseScope } from "./values.ts";
+
+/** `k8sgpt why KIND/NAME`: the story of one object. Gives the exit code. */
+export async function runWhy(operands: readonly string[], flags: WhyFlags, terminal: Terminal): Promise<number> {
+  const words = objectNamed(operands, flags);
+  const timeoutMs = flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout);
+  parseConcurrency(flags.maxConcurrency);
+  parseDuration("--request-timeout", flags.requestTimeout);
+  contextOf(flags);
+  const analyzers = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : analyzersFor(words.kind);
+  const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
+  const stop = listenForStop(timeoutMs);
+  try {
+    progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
+    const onNote = (text: string): void => {
+      progress.erase();
+      terminal.tell(`note: ${text}`);
+    };
+    const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
+    try {
+      if (words.namespace !== undefined) await stop.bounded(checkNamespaces(source, { include: [words.namespace] }, stop.signal));
+      const story = await stop.bounded(
+        why(source, words, { analyzers, logs: flags.logs === true, signal: stop.signal, onProgress: progress.read }),
+      );
+      progress.erase();
+      if (flags.output === "json") {
+        const { renderWhyJson } = await import("../report/why-json.ts");
+        await terminal.print(renderWhyJson(story));
+      } else {
+        const { renderWhy } = await import("../report/why-text.ts");
+        const palette = await paletteFor(isColored(flags.color, terminal));
+        await terminal.print(renderWhy(story, { width: reportWidth(terminal), palette, unicode: showsUnicode(terminal) }));
+      }
+      const reason = stop.reason();
+      if (reason === "timeout") terminal.tell("warning: the time of --timeout was over before everything was read");
+      return reason === "interrupted" || reason === "terminated" ? exitCodeOfStop(reason) : exitCodes.done;
+    } finally {
+      await stop.bounded(source.close()).catch((error: unknown) => {
+        if (flags.verbose === true) terminal.tell(`Closing: ${messageOf(error)}`);
+      });
+    }
+  } catch (error) {
+    const reason = stop.reason();
+    if (reason === undefined || (error instanceof Fault && error.usage)) throw error;
+    if (reason === "timeout") {
+      throw new Fault(`--timeout ${flags.timeout ?? ""} passed before there was anything to tell`, { cause: error, next: "Give more time" });
+    }
+    terminal.tell("Stopped before there was anything to tell");
+    return exitCodeOfStop(reason);
+  } finally {
+    progress.erase();
+    stop.release();
+  }
+}
+
+/** The core analyzers, and those for this kind that are not among them and repeat none of their rules. */
+function analyzersFor(word: string): readonly Analyzer[] {
+  const kind = kindNamed(word);
+  const core = known.filter((analyzer) => analyzer.core);
+  const ids = new Set(core.flatMap(({ rules }) => Object.keys(rules)));
+  const more = known.filter(
+    ({ core: isCore, name, needs, rules, customResources }) =>
+      !isCore &&
+      (kind === undefined ? customResources === true : name === kind || needs.includes(kind)) &&
+      !Object.keys(rules).some((id) => ids.has(id)),
+  );
+  return [...core, ...more];
+}
+
+/** `pod/cart`, `pod cart`, as kubectl takes them. */
+function objectNamed(operands: readonly string[], flags: WhyFlags): ObjectWords {
+  const parts = operands.length === 1 ? (operands[0] ?? "").split("/") : [...operands];
+  const [kind = "", name = "", ...rest] = parts;
+  if (kind === "" || name === "" || rest.length > 0) {
+    throw new Fault(`"${operands.join(" ")}" does not name one object`, {
+      usage: true,
+      next: "Write its kind and name: `k8sgpt why pod/cart -n shop`",
+    });
+  }
+  const { include = [], exclude = [] } = parseScope(flags.namespace);
+  if (include.length > 1 || exclude.length > 0) {
+    throw new Fault("An object is in one namespace: give -n once", { usage: true, next: `k8sgpt why ${kind}/${name} -n ${include[0] ?? "NAME"}` });
+  }
+  const [namespace] = include;
+  return { kind, name, ...(namespace !== undefined && { namespace }) };
+}

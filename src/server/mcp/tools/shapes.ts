@@ -1,0 +1,69 @@
+/** How findings, incidents, events and objects are told to a model: few words, names in one form. */
+import { z } from "zod";
+import type { Incident, Report } from "../../../findings/report.ts";
+import type { EventRecord } from "../../../kube/events.ts";
+import { keyOf, type ObjectRef, qualifiedName } from "../../../kube/object-ref.ts";
+import { formatDuration } from "../../../kube/time.ts";
+import { findingText } from "../../../report/words.ts";
+import { cleanValue, type Plain } from "../hygiene.ts";
+
+/** Any JSON object. */
+export const objectsShape: z.ZodObject = z.looseObject({});
+
+/** `Pod shop/web-1` */
+export function place(ref: ObjectRef): string {
+  return `${ref.kind} ${qualifiedName(ref)}`;
+}
+
+/** An event in the fields that matter. Its message is the cluster's, without credentials. */
+export function eventLine({ type, reason, message, count, lastSeen, regarding }: EventRecord, now: number): Plain {
+  return {
+    type,
+    reason,
+    object: place(regarding),
+    message: cleanValue(message),
+    ...(count > 1 && { count }),
+    ...(lastSeen !== undefined && { age: formatDuration(Math.max(0, now - lastSeen)) }),
+  };
+}
+
+/** An incident in a few lines: what is wrong, on what, why, what follows, what to do. */
+export function incidentLines({ id, severity, root, chain, members, affected, since }: Incident, now: number): Plain {
+  const titles = new Set(members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`));
+  const consequences = [...titles];
+  return {
+    id,
+    severity,
+    object: place(root.cause ?? root.object),
+    title: root.title,
+    ...(chain.length > 1 && {
+      chain: chain.map((step) => `${place(step)}${step.missing === true ? " (missing)" : ""}${step.count === undefined ? "" : ` ×${step.count}`}`),
+    }),
+    seen: cleanValue(findingText(root)),
+    ...(consequences.length > 0 && { leadsTo: consequences.slice(0, 3) }),
+    ...(consequences.length > 3 && { leadsToMore: consequences.length - 3 }),
+    ...(affected.hosts.length > 0 && { hosts: affected.hosts.slice(0, 5) }),
+    ...(since !== undefined && { for: formatDuration(Math.max(0, now - since)) }),
+    fix: root.fix,
+  };
+}
+
+/** The incidents in which an object plays a part. */
+export function incidentsAbout({ incidents, takenAt }: Report, ref: ObjectRef): readonly Plain[] {
+  const key = keyOf({ ...ref, kind: ref.kind });
+  return incidents
+    .filter(({ members, chain, affected }) =>
+      [
+        ...chain,
+        ...affected.workloads,
+        ...affected.services,
+        ...members.flatMap(({ objects, owner, cause, related }) => [
+          ...objects,
+          ...related,
+          ...(owner === undefined ? [] : [owner]),
+          ...(cause === undefined ? [] : [cause]),
+        ]),
+      ].some((one) => keyOf(one) === key),
+    )
+    .map((incident) => incidentLines(incident, takenAt));
+}
