@@ -15,6 +15,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   cluster: ["kube"],
   ai: ["kube", "findings", "anonymize", "cache"],
   engine: ["kube", "findings", "analyzers", "anonymize", "ai", "cluster"],
+  server: ["kube", "findings", "analyzers", "anonymize", "report", "cache", "config", "cluster", "ai", "engine"],
   cli: ["kube", "findings", "analyzers", "anonymize", "report", "cache", "config", "cluster", "ai", "engine", "server"],
 };
 

@@ -219,7 +219,9 @@ spec: { podSelector: {}, policyTypes: [Egress] }`,
     replicas: 1,
     annotations: `{ lab/fate: StuckTerminating }`,
     more: `nodeSelector: { kubernetes.io/hostname: shop-worker-6 }
-      tolerations: [{ key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1 }]`,
+      tolerations:
+        - { key: shop.example/pool, operator: Exists }
+        - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1 }`,
   }),
   `
 ---
@@ -286,10 +288,12 @@ beforeAll(async () => {
     return nodes.every(({ spec, status }) => spec.taints?.some(isNew) !== true && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"));
   });
   await apply(yaml(first));
-  await client.waitFor("the first rollouts are done", async () => {
-    const wanted = [await client.get<Conditioned>(deploymentPath("tag", "shop")), await client.get<Conditioned>(deploymentPath("lost", "stateful"))];
-    return wanted.every(({ status }) => (status?.availableReplicas ?? 0) >= 1) && wanted[0]?.status?.availableReplicas === 2;
-  });
+  for (const [place, name, wanted] of [["tag", "shop", 2], ["lost", "stateful", 1]] as const) {
+    await client.waitFor(`${wanted} Pods of ${name} are available`, async () => {
+      const { status } = await client.get<Conditioned>(deploymentPath(place, name));
+      return status?.availableReplicas === wanted;
+    });
+  }
   await apply(yaml(second));
   await client.delete("/api/v1/namespaces/leaving");
   const failed = (place: string, name: string) => hasCondition(deploymentPath(place, name), "Progressing", "False");

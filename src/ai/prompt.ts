@@ -145,15 +145,15 @@ function valueText(value: unknown): string {
   return oneLine(typeof value === "string" ? value : JSON.stringify(value));
 }
 
+/** What could break a line, or steer a terminal. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this finds
+const breaking = /[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g;
+
 /** RFC 3339, as the API and most logs write it. */
 const moments = /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?/g;
 
 /** Text of a cluster on one line of bounded length: a line of the fence cannot be forged. Moments differ from day to day. */
 function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-  const line = text
-    .replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ")
-    .replace(moments, "[time]")
-    .trim();
+  const line = text.replace(breaking, " ").replace(moments, "[time]").trim();
   return line.length <= longestValue ? line : `${line.slice(0, longestValue)} [cut]`;
 }

@@ -21,11 +21,7 @@ import { analyzers as known } from "../analyzers/index.ts";
 import { parseConcurrency, parseDuration, parseInclude, parseLabels, parseScope } from "./values.ts";
 
 /** What to do with a report, besides judging it. */
-type Deliver = (
-  report: Report,
-  options: FormatOptions,
-  stopped: StopReason | undefined,
-) => Promise<void>;
+type Deliver = (report: Report, options: FormatOptions, stopped: StopReason | undefined) => Promise<void>;
 
 /** `k8sgpt analyze`: reads, judges, prints. Gives the exit code. */
 export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promise<number> {
@@ -131,7 +127,9 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
       const strict = flags.strict === true;
       // With --fail-on-new only what is new is gated, from the severity of --fail-on on.
       if (flags.failOnNew !== true) return exitCodeOf(report, { failOn: flags.failOn, strict, explainFailed });
-      return hasNewFault(report, comparison, flags.failOn) ? exitCodes.gate : exitCodeOf(report, { failOn: "never", strict, explainFailed });
+      return hasNewFault(report, comparison, flags.failOn)
+        ? exitCodes.gate
+        : exitCodeOf(report, { failOn: "never", strict, explainFailed });
     } finally {
       await stop.bounded(source.close()).catch((error: unknown) => note(`Closing: ${messageOf(error)}`));
     }
@@ -155,7 +153,9 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
 /** Whether explanations can be shown as they come: the plain text view, with nothing around it that needs the whole. */
 function isStreamed(flags: AnalyzeFlags, { accepted, changes }: Report, { env }: Terminal): boolean {
   const isText = flags.output.every((value) => value === "text" || value === "text=-");
-  return isText && flags.flat !== true && accepted === undefined && changes === undefined && env["GITHUB_ACTIONS"] !== "true";
+  return (
+    isText && flags.flat !== true && accepted === undefined && changes === undefined && env["GITHUB_ACTIONS"] !== "true"
+  );
 }
 
 /**

@@ -38,7 +38,8 @@ export async function readComparison({ baseline, since, failOnNew }: ComparisonF
       next: "`k8sgpt baseline -o baseline.json`, then `k8sgpt analyze --baseline baseline.json --fail-on-new`",
     });
   }
-  const known = baseline === undefined ? undefined : { file: baseline, earlier: await readBaseline("--baseline", baseline) };
+  const known =
+    baseline === undefined ? undefined : { file: baseline, earlier: await readBaseline("--baseline", baseline) };
   const past = since === undefined ? undefined : { file: since, earlier: await readBaseline("--since", since) };
   const shown = past ?? known;
   const gate = known ?? past;
@@ -56,7 +57,8 @@ async function readBaseline(flag: string, file: string): Promise<Baseline> {
     throw new Fault(`${flag} ${file} is not JSON: ${messageOf(error)}`, { cause: error, next: baselineHint });
   }
   const earlier = baselineFrom(value);
-  if (earlier === undefined) throw new Fault(`${flag} ${file} is neither a baseline nor a JSON report of k8sgpt`, { next: baselineHint });
+  if (earlier === undefined)
+    throw new Fault(`${flag} ${file} is neither a baseline nor a JSON report of k8sgpt`, { next: baselineHint });
   return earlier;
 }
 
@@ -67,7 +69,8 @@ export function compared(report: Report, { shown }: Comparison): Report {
   if (shown === undefined) return report;
   const { file, earlier } = shown;
   const changes = changesSince(report, earlier, file);
-  const isOther = earlier.cluster !== report.cluster.name && changes.unchanged.length === 0 && earlier.findings.length > 0;
+  const isOther =
+    earlier.cluster !== report.cluster.name && changes.unchanged.length === 0 && earlier.findings.length > 0;
   const warning = `[since] ${file} is about "${earlier.cluster}": perhaps another cluster, and then everything is new`;
   return { ...report, changes, errors: isOther ? [...report.errors, warning] : report.errors };
 }
@@ -81,7 +84,11 @@ export function hasNewFault(report: Report, { gate }: Comparison, failOn: FailOn
 }
 
 /** Writes a baseline of the report and says what is in it. */
-export async function writeBaseline(report: Report, { output }: Pick<BaselineFlags, "output">, { tell }: Terminal): Promise<void> {
+export async function writeBaseline(
+  report: Report,
+  { output }: Pick<BaselineFlags, "output">,
+  { tell }: Terminal,
+): Promise<void> {
   await writeWhole(output, baselineText(baselineOf(report)));
   const accepted = report.accepted?.length ?? 0;
   const without = accepted === 0 ? "" : `; ${counted(accepted, "accepted finding")} left out`;
@@ -134,7 +141,8 @@ async function acceptRulesIn(text: string, file: string): Promise<readonly Accep
   const broken = (line: number | undefined, what: string): Fault =>
     new Fault(`Ignore file ${file}${line === undefined ? "" : `, line ${line}`}: ${what}`, { next: entryHint });
   const [problem] = document.errors;
-  if (problem !== undefined) throw broken(problem.linePos?.[0].line, problem.message.split("\n")[0]?.replace(/ at line .*$/, "") ?? "not YAML");
+  if (problem !== undefined)
+    throw broken(problem.linePos?.[0].line, problem.message.split("\n")[0]?.replace(/ at line .*$/, "") ?? "not YAML");
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === "")) return [];
   if (!isSeq(contents)) throw broken(undefined, "it is not a list");
@@ -152,7 +160,11 @@ async function acceptRulesIn(text: string, file: string): Promise<readonly Accep
     const object = values.get("object") ?? "";
     const reason = values.get("reason") ?? "";
     const expiry = values.get("expiry");
-    for (const [name, value] of [["rule", rule], ["object", object], ["reason", reason]] as const) {
+    for (const [name, value] of [
+      ["rule", rule],
+      ["object", object],
+      ["reason", reason],
+    ] as const) {
       if (value === "") throw broken(line, `an entry needs "${name}"`);
     }
     if (!/^[^/]+\/[^/]+(?:\/[^/]+)?$/.test(object)) throw broken(line, `"${object}" does not name an object`);

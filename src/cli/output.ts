@@ -32,7 +32,10 @@ export function parseOutputs(values: readonly string[]): Outputs {
     const format = formatNamed(name);
     if (path === undefined || path === "-") bare.push(format);
     else if (path === "") {
-      throw new Fault(`--output ${value} names no file`, { usage: true, next: `Write \`-o ${name}=FILE\`, or \`-o ${name}\`` });
+      throw new Fault(`--output ${value} names no file`, {
+        usage: true,
+        next: `Write \`-o ${name}=FILE\`, or \`-o ${name}\``,
+      });
     } else files.push({ format, path });
   }
   const [stdout = "text", second] = bare;

@@ -100,7 +100,7 @@ function objectMeant(snapshot: Snapshot, report: Report, { kind: word, name, nam
   const elsewhere = present.filter((ref) => ref.name === name);
   const [other] = elsewhere;
   const near = similarNames(name, new Set(present.filter(({ namespace: place }) => namespace === undefined || place === namespace).map((ref) => ref.name)));
-  throw new Fault(`There is no ${kind} "${name}"${where} of ${snapshot.cluster.name}`, {
+  throw new Fault(`There is no ${kind} "${name}"${where} in ${snapshot.cluster.name}`, {
     usage: true,
     next:
       other !== undefined

@@ -53,7 +53,10 @@ export function changesSince(report: Report, earlier: Baseline, since: string): 
   };
 }
 
-function wasLookedFor({ analyzers, coverage, scope, hidden }: Report, { analyzer, object, severity }: KnownFinding): boolean {
+function wasLookedFor(
+  { analyzers, coverage, scope, hidden }: Report,
+  { analyzer, object, severity }: KnownFinding,
+): boolean {
   if (!analyzers.includes(analyzer)) return false;
   if ((severity === "info" || severity === "risk") && hidden[severity] > 0) return false;
   const { namespace } = object;
@@ -72,7 +75,11 @@ function wasLookedFor({ analyzers, coverage, scope, hidden }: Report, { analyzer
 /** Writes a baseline as JSON text that is the same for the same findings and easy to review, one finding per line. */
 export function baselineText({ cluster, takenAt, findings }: Baseline): string {
   const lines = findings.map((finding) => `    ${JSON.stringify(finding)}`);
-  const head = [`"k8sgptBaseline": 1`, `"cluster": ${JSON.stringify(cluster)}`, `"takenAt": "${new Date(takenAt).toISOString()}"`];
+  const head = [
+    `"k8sgptBaseline": 1`,
+    `"cluster": ${JSON.stringify(cluster)}`,
+    `"takenAt": "${new Date(takenAt).toISOString()}"`,
+  ];
   const list = lines.length === 0 ? "[]" : `[\n${lines.join(",\n")}\n  ]`;
   return `{\n  ${head.join(",\n  ")},\n  "findings": ${list}\n}\n`;
 }
@@ -94,7 +101,9 @@ export function baselineFrom(value: unknown): Baseline | undefined {
   const { cluster, results, others } = value;
   if (value["schemaVersion"] !== 1 || !isMap(cluster) || typeof cluster["name"] !== "string") return undefined;
   // A report of k8sgpt itself writes null for an empty list.
-  const failures = listOf(results ?? [], (result) => (isMap(result) ? listOf(result["error"] ?? [], knownFrom) : undefined));
+  const failures = listOf(results ?? [], (result) =>
+    isMap(result) ? listOf(result["error"] ?? [], knownFrom) : undefined,
+  );
   const context = listOf(others ?? [], knownFrom);
   if (failures === undefined || context === undefined) return undefined;
   return { cluster: cluster["name"], takenAt, findings: [...failures.flat(), ...context] };

@@ -128,7 +128,7 @@ function roleIn({ root, members, chain, affected }: Incident, object: ObjectRef)
 // ---- neighbours -----------------------------------------------------------------------------------------------------------
 
 /** Edges to what every object of a kind leans on: told where something is wrong there, else noise. */
-const background: ReadonlySet<EdgeKind> = new Set(["ctrl", "image", "policy", "template"]);
+const background: ReadonlySet<EdgeKind> = new Set(["ctrl", "image", "policy", "template", "sched"]);
 
 function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIndex): readonly Neighbour[] {
   const found = new Map<string, Neighbour>();

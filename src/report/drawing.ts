@@ -6,9 +6,8 @@
 import type { Finding } from "../findings/finding.ts";
 import type { Incident } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
-import { keyOf, type ObjectRef } from "../kube/object-ref.ts";
+import { keyOf, type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
 import { clean, columnsOf, shorten } from "./layout.ts";
-import { qualifiedName } from "../kube/object-ref.ts";
 import { escapeHtml } from "./markup.ts";
 
 interface Node {
@@ -25,7 +24,16 @@ interface Node {
 const stages: readonly (readonly string[])[] = [
   [],
   ["Pod", "PersistentVolumeClaim"],
-  ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "HorizontalPodAutoscaler", "PodDisruptionBudget"],
+  [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Job",
+    "CronJob",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+  ],
   ["Service", "APIService"],
   ["Ingress", "HTTPRoute", "Gateway", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"],
   ["Host"],
@@ -53,7 +61,9 @@ export function drawIncident(incident: Incident): string {
     for (const [row, node] of list.entries()) places.set(node.key, { x, y: top + row * (box.height + box.gapY) });
     if (all > list.length) {
       const y = top + list.length * (box.height + box.gapY);
-      rest.push(`<text class="more" x="${x + box.width / 2}" y="${y + box.height / 2 + 4}" text-anchor="middle">and ${all - list.length} more</text>`);
+      rest.push(
+        `<text class="more" x="${x + box.width / 2}" y="${y + box.height / 2 + 4}" text-anchor="middle">and ${all - list.length} more</text>`,
+      );
     }
   }
   const lines = edgesOf(incident, nodes).flatMap(([from, to]) => {
@@ -66,12 +76,15 @@ export function drawIncident(incident: Incident): string {
     return place === undefined ? [] : [boxOf(node, place)];
   });
   const label = `Cause chain: ${nodes.map(({ kind, name }) => `${kind} ${name}`).join(", ")}`;
-  return `<svg class="graph" role="img" aria-label="${escapeHtml(label)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${lines.join("")}${boxes.join("")}${rest.join("")}</svg>`;
+  return `<svg class="graph" role="img" aria-label="${escapeHtml(label)}" viewBox="0 0 ${width} ${height}" style="width:${width}px;min-width:${Math.min(width, 760)}px">${lines.join("")}${boxes.join("")}${rest.join("")}</svg>`;
 }
 
-function boxOf({ kind, name, note, severity, isRoot }: Node, { x, y }: { readonly x: number; readonly y: number }): string {
+function boxOf(
+  { kind, name, note, severity, isRoot }: Node,
+  { x, y }: { readonly x: number; readonly y: number },
+): string {
   const full = `${kind} ${name}${note === "" ? "" : ` (${note})`}`;
-  const shown = fitted(name, 25);
+  const shown = fitted(name, 23);
   const head = note === "" ? kind : `${kind} · ${note}`;
   return `<g class="node ${severity ?? "quiet"}${isRoot ? " root" : ""}"><title>${escapeHtml(full)}</title><rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="7"/><rect class="edge" x="${x}" y="${y + 8}" width="4" height="${box.height - 16}" rx="2"/><text class="kind" x="${x + 14}" y="${y + 19}">${escapeHtml(fitted(head, 30))}</text><text class="name" x="${x + 14}" y="${y + 35}">${escapeHtml(shown)}</text></g>`;
 }
@@ -95,7 +108,9 @@ function curve(a: { readonly x: number; readonly y: number }, b: { readonly x: n
 function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] {
   const nodes = new Map<string, Node>();
   const rootKey = keyOf(root.cause ?? rootSubject(root));
-  const first = Math.min(...[root.cause, rootSubject(root)].flatMap((ref) => (ref === undefined ? [] : [stageOf(ref.kind)])));
+  const first = Math.min(
+    ...[root.cause, rootSubject(root)].flatMap((ref) => (ref === undefined ? [] : [stageOf(ref.kind)])),
+  );
   const worst = new Map<string, Severity>();
   const note = new Map<string, string>();
   for (const { owner, object, severity } of members) {
@@ -118,7 +133,10 @@ function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] 
     });
   };
   for (const step of chain) {
-    const marks = [...(step.missing === true ? ["missing"] : []), ...((step.count ?? 1) > 1 ? [`and ${(step.count ?? 1) - 1} more`] : [])];
+    const marks = [
+      ...(step.missing === true ? ["missing"] : []),
+      ...((step.count ?? 1) > 1 ? [`×${step.count ?? 1}`] : []),
+    ];
     if (marks.length > 0) note.set(keyOf(step), marks.join(", "));
   }
   if (root.cause !== undefined) add(root.cause);
@@ -140,10 +158,14 @@ function stageOf(kind: string): number {
 }
 
 /** The chain itself; every other node hangs on what its own finding names, else on the cause. */
-function edgesOf({ root, members, chain, affected }: Incident, nodes: readonly Node[]): readonly (readonly [string, string])[] {
+function edgesOf(
+  { root, members, chain, affected }: Incident,
+  nodes: readonly Node[],
+): readonly (readonly [string, string])[] {
   const columnOf = new Map(nodes.map(({ key, column }) => [key, column]));
   const ownerOf = new Map<string, string>();
-  for (const { owner, objects, object } of members) for (const ref of objects) ownerOf.set(keyOf(ref), keyOf(owner ?? object));
+  for (const { owner, objects, object } of members)
+    for (const ref of objects) ownerOf.set(keyOf(ref), keyOf(owner ?? object));
   const rootKey = keyOf(root.cause ?? rootSubject(root));
   const edges = new Map<string, readonly [string, string]>();
   const link = (from: string, to: string): void => {
@@ -161,7 +183,8 @@ function edgesOf({ root, members, chain, affected }: Incident, nodes: readonly N
     }
   }
   const ingresses = nodes.filter(({ kind }) => kind === "Ingress");
-  for (const host of affected.hosts) for (const ingress of ingresses.slice(0, 1)) link(ingress.key, keyOf({ kind: "Host", name: host }));
+  for (const host of affected.hosts)
+    for (const ingress of ingresses.slice(0, 1)) link(ingress.key, keyOf({ kind: "Host", name: host }));
   const reached = new Set([...edges.values()].map(([, to]) => to));
   for (const { key } of nodes) if (key !== rootKey && !reached.has(key)) link(rootKey, key);
   return [...edges.values()];

@@ -7,8 +7,15 @@ import { counted, formatMoment, objectName, someOf } from "./words.ts";
 const shownFindings = 10;
 
 /** `text` with the parts that only gates have, at its end. Nothing for a report without them. */
-export function withGates(text: string, report: Report, options: Pick<TextOptions, "width" | "palette" | "unicode">): string {
-  const parts = [...(report.accepted === undefined ? [] : [acceptedLines(report.accepted, options)]), ...(report.changes === undefined ? [] : [changeLines(report, report.changes, options)])];
+export function withGates(
+  text: string,
+  report: Report,
+  options: Pick<TextOptions, "width" | "palette" | "unicode">,
+): string {
+  const parts = [
+    ...(report.accepted === undefined ? [] : [acceptedLines(report.accepted, options)]),
+    ...(report.changes === undefined ? [] : [changeLines(report, report.changes, options)]),
+  ];
   const more = parts.map((lines) => `\n${lines.join("\n")}\n`).join("");
   // oxlint-disable-next-line no-control-regex -- the class is "everything but ASCII"; ESC is the colours' own
   return text + (options.unicode ? more : more.replace(/[^\u0000-\u007F]/gu, "?"));
@@ -40,18 +47,41 @@ function changeLines(report: Report, changes: Changes, view: View): readonly str
   const fresh = new Set(changes.new);
   const added = report.findings.filter(({ id }) => fresh.has(id));
   return [
-    ...fill([`Since ${formatMoment(changes.takenAt)} (${clean(changes.since)}):`, ...counts.map((count, index) => (index < counts.length - 1 ? `${count},` : count))], width).map(palette.strong),
-    ...added.slice(0, shownFindings).flatMap((finding) => named("new", finding.owner ?? finding.object, finding, view).map(palette[finding.severity])),
+    ...fill(
+      [
+        `Since ${formatMoment(changes.takenAt)} (${clean(changes.since)}):`,
+        ...counts.map((count, index) => (index < counts.length - 1 ? `${count},` : count)),
+      ],
+      width,
+    ).map(palette.strong),
+    ...added
+      .slice(0, shownFindings)
+      .flatMap((finding) =>
+        named("new", finding.owner ?? finding.object, finding, view).map(palette[finding.severity]),
+      ),
     ...rest(added.length, width).map(palette.dim),
-    ...changes.resolved.slice(0, shownFindings).flatMap((finding) => named("resolved", finding.object, finding, view).map(palette.good)),
+    ...changes.resolved
+      .slice(0, shownFindings)
+      .flatMap((finding) => named("resolved", finding.object, finding, view).map(palette.good)),
     ...rest(changes.resolved.length, width).map(palette.dim),
     ...(changes.unchecked.length === 0
       ? []
-      : fill(["  Not looked for, so not resolved:", ...someOf([...new Set(changes.unchecked.map(({ analyzer }) => analyzer))], shownFindings)], width).map(palette.dim)),
+      : fill(
+          [
+            "  Not looked for, so not resolved:",
+            ...someOf([...new Set(changes.unchecked.map(({ analyzer }) => analyzer))], shownFindings),
+          ],
+          width,
+        ).map(palette.dim)),
   ];
 }
 
-function named(word: string, object: KnownFinding["object"], { title }: { readonly title: string }, view: View): readonly string[] {
+function named(
+  word: string,
+  object: KnownFinding["object"],
+  { title }: { readonly title: string },
+  view: View,
+): readonly string[] {
   return bulleted(`${word}: ${objectName(object)}: ${clean(title)}`, view);
 }
 
@@ -60,5 +90,7 @@ function bulleted(text: string, { width, unicode }: View): readonly string[] {
 }
 
 function rest(count: number, width: number): readonly string[] {
-  return count <= shownFindings ? [] : wrap(`and ${count - shownFindings} more with -o json`, width - 4).map((line) => `    ${line}`);
+  return count <= shownFindings
+    ? []
+    : wrap(`and ${count - shownFindings} more with -o json`, width - 4).map((line) => `    ${line}`);
 }

@@ -30,18 +30,27 @@ export function githubAnnotations(report: Report): string {
     const left = found.length - shown;
     return [
       ...found.slice(0, left > 0 ? shown - 1 : shown).map((incident) => annotation(command, incident, report, fresh)),
-      ...(left > 0 ? [`::${command} title=k8sgpt::${data(`${counted(left + 1, `more ${severity} incident`)} in the log`)}`] : []),
+      ...(left > 0
+        ? [`::${command} title=k8sgpt::${data(`${counted(left + 1, `more ${severity} incident`)} in the log`)}`]
+        : []),
     ];
   });
   const gaps = report.coverage.filter(({ level }) => level === "gap");
   const blind =
     gaps.length === 0
       ? []
-      : [`::warning title=${property("k8sgpt: not everything was checked")}::${data(gaps.map(({ what, reason }) => clean(`${what}: ${reason}`)).join("\n"))}`];
+      : [
+          `::warning title=${property("k8sgpt: not everything was checked")}::${data(gaps.map(({ what, reason }) => clean(`${what}: ${reason}`)).join("\n"))}`,
+        ];
   return [...lines, ...blind].map((line) => `${line}\n`).join("");
 }
 
-function annotation(command: "error" | "warning", incident: Incident, { takenAt }: Report, fresh: ReadonlySet<string>): string {
+function annotation(
+  command: "error" | "warning",
+  incident: Incident,
+  { takenAt }: Report,
+  fresh: ReadonlySet<string>,
+): string {
   const { root, chain, members } = incident;
   const isNew = members.some(({ id }) => fresh.has(id));
   const title = `${isNew ? "New: " : ""}${objectName(root.owner ?? root.object)}: ${clean(root.title)}`;

@@ -47,7 +47,7 @@ h2{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;font-size:18px;
 .title{margin-top:4px;font-size:16px}
 .why,.dim{color:var(--dim)}
 .scroll{margin:16px 0 4px;overflow-x:auto}
-.graph{display:block}
+.graph{display:block;max-width:100%;height:auto}
 .graph text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--text)}
 .graph .kind{font-size:11px;fill:var(--dim)}.graph .name{font-size:12.5px;font-weight:600}.graph .more{font-size:12px;fill:var(--dim)}
 .graph rect{fill:var(--soft);stroke:var(--line)}
@@ -60,6 +60,7 @@ h2{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;font-size:18px;
 h3{margin:12px 0 4px;font-size:12px;letter-spacing:.05em;text-transform:uppercase;color:var(--dim)}
 table{width:100%;border-collapse:collapse}
 td,th{padding:3px 12px 3px 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td:first-child{overflow-wrap:break-word}
 th{padding-top:8px;font-size:13px;font-weight:600}
 td:first-child:not([colspan]){width:45%;color:var(--dim)}
 .accepted td{width:auto;color:inherit;padding-top:6px;border-top:1px solid var(--line)}

@@ -24,7 +24,11 @@ export function renderHtml(report: Report, { version }: Pick<FormatOptions, "ver
   const name = escapeHtml(clean(report.cluster.name));
   const body = [
     header(report),
-    ...(report.complete ? [] : [`<p class="notice">Not everything could be checked: what was not read is not known to be well. <a href="#coverage">See what is missing</a>.</p>`]),
+    ...(report.complete
+      ? []
+      : [
+          `<p class="notice">Not everything could be checked: what was not read is not known to be well. <a href="#coverage">See what is missing</a>.</p>`,
+        ]),
     ...(report.changes === undefined ? [] : [changesPart(report, report.changes)]),
     ...(report.incidents.length === 0 ? [] : [controls(report), overview(report, fresh)]),
     `<main>${report.incidents.map((incident, index) => article(incident, index, report, fresh)).join("\n")}</main>`,
@@ -74,7 +78,13 @@ function header(report: Report): string {
     ["", withThousands(total), total === 1 ? "object read" : "objects read"],
     ["", withThousands(analyzers.length), analyzers.length === 1 ? "analyzer" : "analyzers"],
   ];
-  const state = incidents.some(isProblem) ? (count("critical") > 0 ? "critical" : "warning") : complete ? "good" : "warning";
+  const state = incidents.some(isProblem)
+    ? count("critical") > 0
+      ? "critical"
+      : "warning"
+    : complete
+      ? "good"
+      : "warning";
   return `<header><div><p class="cluster">${escapeHtml(clean(cluster.name))}</p><h1 class="${state}">${escapeHtml(verdict(report))}</h1><p class="facts">${escapeHtml(facts.map(clean).join(" · "))}</p></div><ul class="tiles">${tiles
     .map(([kind, value, label]) => `<li class="${kind}${value === "0" ? " zero" : ""}"><b>${value}</b>${label}</li>`)
     .join("")}</ul></header>`;
@@ -82,8 +92,12 @@ function header(report: Report): string {
 
 /** Shown by the script: without it they would do nothing. */
 function controls({ incidents, changes }: Report): string {
-  const namespaces = distinct(incidents.flatMap(({ members }) => members.flatMap(({ object }) => object.namespace ?? [])));
-  const kinds = distinct(incidents.flatMap(({ members }) => members.map(({ owner, object }) => (owner ?? object).kind)));
+  const namespaces = distinct(
+    incidents.flatMap(({ members }) => members.flatMap(({ object }) => object.namespace ?? [])),
+  );
+  const kinds = distinct(
+    incidents.flatMap(({ members }) => members.map(({ owner, object }) => (owner ?? object).kind)),
+  );
   const severities = distinct(incidents.map(({ severity }) => severity));
   const select = (id: string, label: string, values: readonly string[]): string =>
     `<select id="${id}" aria-label="${label}"><option value="">${label}</option>${values.map((value) => `<option>${escapeHtml(clean(value))}</option>`).join("")}</select>`;
@@ -119,7 +133,9 @@ function article(incident: Incident, index: number, { takenAt }: Report, fresh: 
     `<p class="title">${escapeHtml(clean(root.title))}</p>`,
     ...(root.why === undefined ? [] : [`<p class="why">${escapeHtml(clean(root.why))}</p>`]),
     graph === "" ? "" : `<div class="scroll">${graph}</div>`,
-    ...(graph === "" && chain.length > 1 ? [`<p class="chain">${chain.map((step) => escapeHtml(stepName(step))).join(" → ")}</p>`] : []),
+    ...(graph === "" && chain.length > 1
+      ? [`<p class="chain">${chain.map((step) => escapeHtml(stepName(step))).join(" → ")}</p>`]
+      : []),
     '<div class="columns">',
     `<section><h3>Seen</h3>${seenTable(seenOf(root, takenAt))}${objectsLine(root)}</section>`,
     `<section>${symptoms.length === 0 ? "" : `<h3>Leads to</h3><ul class="symptoms">${symptoms.map(symptomItem).join("")}</ul>`}${explanation === undefined ? "" : `<h3>Explained by ${escapeHtml(clean(explanation.model ?? "a model"))}</h3><p>${escapeHtml(clean(explanation.summary))}</p>`}<h3>Fix</h3><p>${escapeHtml(clean(root.fix))}</p>${root.commands.length === 0 ? "" : `<h3>Check</h3><pre class="commands">${root.commands.map((command) => `<code>${escapeHtml(clean(command))}</code>`).join("\n")}</pre>`}</section>`,
@@ -136,9 +152,18 @@ function article(incident: Incident, index: number, { takenAt }: Report, fresh: 
 function seenTable(seen: readonly Seen[]): string {
   const rows = [...Map.groupBy(seen, ({ on }) => on ?? "")].flatMap(([on, group]) => [
     ...(on === "" ? [] : [`<tr><th colspan="2">${escapeHtml(on)}</th></tr>`]),
-    ...group.map(({ name, value }) => (value === "" ? `<tr><td colspan="2">${escapeHtml(name)}</td></tr>` : `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`)),
+    ...group.map(({ name, value }) =>
+      value === ""
+        ? `<tr><td colspan="2">${breakable(name)}</td></tr>`
+        : `<tr><td>${breakable(name)}</td><td>${escapeHtml(value)}</td></tr>`,
+    ),
   ]);
   return `<table>${rows.join("")}</table>`;
+}
+
+/** A field path breaks before its parts. */
+function breakable(path: string): string {
+  return escapeHtml(path).replaceAll(/[.[]/g, "<wbr>$&");
 }
 
 function objectsLine({ objects }: Finding): string {
@@ -152,11 +177,17 @@ function symptomItem({ severity, owner, object, title }: Finding): string {
 
 function changesPart({ findings }: Report, changes: Changes): string {
   const fresh = new Set(changes.new);
-  const list = (word: string, items: readonly { readonly title: string; readonly object: Finding["object"] }[]): string =>
+  const list = (
+    word: string,
+    items: readonly { readonly title: string; readonly object: Finding["object"] }[],
+  ): string =>
     items.length === 0
       ? ""
       : `<details><summary>${counted(items.length, `${word} finding`)}</summary><ul>${items.map(({ object, title }) => `<li><b>${escapeHtml(objectName(object))}</b> ${escapeHtml(clean(title))}</li>`).join("")}</ul></details>`;
-  return `<section class="changes"><h2>Since ${formatMoment(changes.takenAt)}</h2><p>${changes.new.length} new · ${changes.resolved.length} resolved · ${changes.unchanged.length} unchanged${changes.unchecked.length === 0 ? "" : ` · ${changes.unchecked.length} not looked for this time`}</p>${list("new", findings.filter(({ id }) => fresh.has(id)))}${list("resolved", changes.resolved)}</section>`;
+  return `<section class="changes"><h2>Since ${formatMoment(changes.takenAt)}</h2><p>${changes.new.length} new · ${changes.resolved.length} resolved · ${changes.unchanged.length} unchanged${changes.unchecked.length === 0 ? "" : ` · ${changes.unchecked.length} not looked for this time`}</p>${list(
+    "new",
+    findings.filter(({ id }) => fresh.has(id)),
+  )}${list("resolved", changes.resolved)}</section>`;
 }
 
 function acceptedPart(accepted: readonly AcceptedFinding[]): string {
@@ -171,11 +202,17 @@ function coveragePart({ coverage, errors }: Report): string {
   const row = ({ what, namespace, reason, analyzers, next }: CoverageGap): string =>
     `<li><b>${escapeHtml(clean(what))}</b>${namespace === undefined ? "" : ` in ${escapeHtml(clean(namespace))}`}: ${escapeHtml(clean(reason))}${analyzers.length === 0 ? "" : ` <span class="dim">(${escapeHtml(analyzers.join(", "))})</span>`}${next === undefined ? "" : `<br>next: <code>${escapeHtml(clean(next))}</code>`}</li>`;
   const part = (heading: string, id: string, items: readonly string[]): string =>
-    items.length === 0 ? "" : `<section class="coverage"${id === "" ? "" : ` id="${id}"`}><h2>${heading}</h2><ul>${items.join("")}</ul></section>`;
+    items.length === 0
+      ? ""
+      : `<section class="coverage"${id === "" ? "" : ` id="${id}"`}><h2>${heading}</h2><ul>${items.join("")}</ul></section>`;
   const untold = errors.filter((error) => !coverage.some(({ reason }) => error.includes(reason)));
   return [
     part("Not checked", "coverage", coverage.filter(({ level }) => level === "gap").map(row)),
     part("Left out", "", coverage.filter(({ level }) => level === "scope").map(row)),
-    part("Warnings", "", untold.map((error) => `<li>${escapeHtml(clean(error))}</li>`)),
+    part(
+      "Warnings",
+      "",
+      untold.map((error) => `<li>${escapeHtml(clean(error))}</li>`),
+    ),
   ].join("");
 }

@@ -73,7 +73,9 @@ function incidentTest(incident: Incident, { takenAt }: Report): Test {
     ...seenOf(root, takenAt).map((item) => `seen: ${seenLine(item)}`),
     ...symptoms.map(({ owner, object, title }) => `leads to: ${objectName(owner ?? object)}: ${clean(title)}`),
     ...affected.hosts.map((host) => `affects: host ${clean(host)}`),
-    ...logsOf(root).flatMap(({ container, lines: log }) => log.map((line) => `log ${clean(container)}: ${clean(line)}`)),
+    ...logsOf(root).flatMap(({ container, lines: log }) =>
+      log.map((line) => `log ${clean(container)}: ${clean(line)}`),
+    ),
     ...root.commands.map((command) => `check: ${clean(command)}`),
     `fix: ${clean(root.fix)}`,
   ];
@@ -139,7 +141,13 @@ function attributes(values: Readonly<Record<string, string | number>>): string {
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
 const notXml = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]|\p{Surrogate}/gu;
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
 function escapeXml(text: string): string {
   return text.replace(notXml, "\uFFFD").replace(/[&<>"']/g, (character) => entities[character] ?? character);

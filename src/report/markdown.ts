@@ -64,7 +64,12 @@ function tableOf(incidents: readonly Incident[], fresh: ReadonlySet<string>): re
   return ["| # | Severity | Object | What is wrong | Leads to |", "|--:|---|---|---|--:|", ...rows];
 }
 
-function incidentPart(incident: Incident, index: number, { takenAt }: Report, fresh: ReadonlySet<string>): readonly string[] {
+function incidentPart(
+  incident: Incident,
+  index: number,
+  { takenAt }: Report,
+  fresh: ReadonlySet<string>,
+): readonly string[] {
   const { root, severity, chain, affected, members, since, explanation } = incident;
   const age = since === undefined ? "" : ` · for ${formatDuration(takenAt - since)}`;
   const isNew = members.some(({ id }) => fresh.has(id));
@@ -95,13 +100,23 @@ function symptomLines(symptoms: readonly Finding[]): readonly string[] {
     "",
     "Leads to:",
     "",
-    ...symptoms.map(({ severity, owner, object, title }) => `- ${marks[severity]} ${code(objectName(owner ?? object))} ${escaped(clean(title))}`),
+    ...symptoms.map(
+      ({ severity, owner, object, title }) =>
+        `- ${marks[severity]} ${code(objectName(owner ?? object))} ${escaped(clean(title))}`,
+    ),
   ];
 }
 
 function evidenceLines(root: Finding, takenAt: number): readonly string[] {
   return [
-    ...(root.objects.length < 2 ? [] : [`- ${counted(root.objects.length, "object")}: ${someOf(root.objects.map((ref) => code(objectName(ref))), shownNames).join(" ")}`]),
+    ...(root.objects.length < 2
+      ? []
+      : [
+          `- ${counted(root.objects.length, "object")}: ${someOf(
+            root.objects.map((ref) => code(objectName(ref))),
+            shownNames,
+          ).join(" ")}`,
+        ]),
     ...seenOf(root, takenAt).map(({ on, name, value }) =>
       [`- ${on === undefined ? "" : `${code(on)} `}${code(name)}`, ...(value === "" ? [] : [code(value)])].join(": "),
     ),
@@ -117,13 +132,19 @@ function evidenceLines(root: Finding, takenAt: number): readonly string[] {
 
 function changesPart(report: Report, changes: Changes): readonly string[] {
   const fresh = new Set(changes.new);
-  const list = (word: string, items: readonly { readonly title: string; readonly object: Finding["object"] }[]): readonly string[] =>
+  const list = (
+    word: string,
+    items: readonly { readonly title: string; readonly object: Finding["object"] }[],
+  ): readonly string[] =>
     items.map(({ title, object }) => `- ${word}: ${code(objectName(object))} ${escaped(clean(title))}`);
   const unchecked = changes.unchecked.length === 0 ? "" : `, ${changes.unchecked.length} not looked for this time`;
   return [
     `**Since ${formatMoment(changes.takenAt)}**: ${changes.new.length} new, ${changes.resolved.length} resolved, ${changes.unchanged.length} unchanged${unchecked}`,
     "",
-    ...list("new", report.findings.filter(({ id }) => fresh.has(id))),
+    ...list(
+      "new",
+      report.findings.filter(({ id }) => fresh.has(id)),
+    ),
     ...list("resolved", changes.resolved),
   ];
 }

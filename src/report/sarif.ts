@@ -24,10 +24,15 @@ export function renderSarif(report: Report, { version, rules }: Pick<FormatOptio
   const accepted = report.accepted ?? [];
   const gone = report.changes?.resolved ?? [];
   const ids = [
-    ...new Set([...[...report.findings, ...accepted.map(({ finding }) => finding)].map(({ rule }) => rule), ...gone.map(({ rule }) => rule)]),
+    ...new Set([
+      ...[...report.findings, ...accepted.map(({ finding }) => finding)].map(({ rule }) => rule),
+      ...gone.map(({ rule }) => rule),
+    ]),
   ].sort(compareText);
   const indexOf = new Map(ids.map((id, index) => [id, index]));
-  const described = new Map([...accepted.map(({ finding }) => finding), ...report.findings].map((finding) => [finding.rule, finding]));
+  const described = new Map(
+    [...accepted.map(({ finding }) => finding), ...report.findings].map((finding) => [finding.rule, finding]),
+  );
   const states = new Map([
     ...(report.changes?.new ?? []).map((id): [string, string] => [id, "new"]),
     ...(report.changes?.unchanged ?? []).map((id): [string, string] => [id, "unchanged"]),
@@ -87,7 +92,8 @@ function ruleOf(id: string, finding: Finding | undefined, rules: FormatOptions["
   const fix = rule?.fix ?? finding?.fix;
   const source = rule?.source ?? finding?.source;
   const helpUri = source === undefined ? undefined : sourceAddress(source);
-  const worst = rule === undefined ? finding?.severity : typeof rule.severity === "string" ? rule.severity : rule.severity[0];
+  const worst =
+    rule === undefined ? finding?.severity : typeof rule.severity === "string" ? rule.severity : rule.severity[0];
   return {
     id,
     name: id.replaceAll(/(?:^|-)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
@@ -103,15 +109,19 @@ function ruleOf(id: string, finding: Finding | undefined, rules: FormatOptions["
 function resultOf(finding: Finding, report: Report): object {
   const incident = report.incidents.find(({ members }) => members.some(({ id }) => id === finding.id));
   const isRoot = incident === undefined || incident.id === finding.id;
-  const from = isRoot ? "" : `\nFollows from: ${objectName(incident.root.owner ?? incident.root.object)}: ${incident.root.title}`;
-  const chain = isRoot && incident !== undefined && incident.chain.length > 1 ? `\nChain: ${incident.chain.map(stepName).join(" → ")}` : "";
+  const from = isRoot
+    ? ""
+    : `\nFollows from: ${objectName(incident.root.owner ?? incident.root.object)}: ${incident.root.title}`;
+  const chain =
+    isRoot && incident !== undefined && incident.chain.length > 1
+      ? `\nChain: ${incident.chain.map(stepName).join(" → ")}`
+      : "";
   const commands = finding.commands.map((command) => `\n$ ${clean(command)}`).join("");
-  const seen = seenOf(finding, report.takenAt).map((item) => `\n- ${seenLine(item)}`).join("");
+  const seen = seenOf(finding, report.takenAt)
+    .map((item) => `\n- ${seenLine(item)}`)
+    .join("");
   const text = `${objectName(finding.owner ?? finding.object)}: ${findingText(finding)}${from}${chain}${seen}\nFix: ${clean(finding.fix)}${commands}`;
-  const related = [
-    ...(isRoot ? [] : [incident.root.object]),
-    ...finding.related.slice(0, 10),
-  ];
+  const related = [...(isRoot ? [] : [incident.root.object]), ...finding.related.slice(0, 10)];
   return {
     ruleId: finding.rule,
     level: levels[finding.severity],
@@ -172,5 +182,5 @@ function locationOf(ref: ObjectRef): object {
 
 /** Names as a relative URI: a colon in the first part would make it an absolute one. */
 function pathOf(name: string): string {
-  return clean(name).split("/").map(encodeURIComponent).join("/");
+  return clean(name).toWellFormed().split("/").map(encodeURIComponent).join("/");
 }

@@ -1,4 +1,4 @@
-import { dump } from "js-yaml";
+import { dump, YAML11_SCHEMA } from "js-yaml";
 import type { Report } from "../findings/report.ts";
 import { type JsonOptions, reportJson } from "./json.ts";
 
@@ -7,5 +7,5 @@ import { type JsonOptions, reportJson } from "./json.ts";
  * a reader of YAML 1.1 would take them for something else.
  */
 export function renderYaml(report: Report, options: JsonOptions): string {
-  return dump(reportJson(report, options), { noRefs: true, lineWidth: -1, skipInvalid: true });
+  return dump(reportJson(report, options), { schema: YAML11_SCHEMA, noRefs: true, lineWidth: -1, skipInvalid: true });
 }

@@ -27,10 +27,29 @@ const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "re
 
 describe("flags", () => {
   test.each([
-    ["analyze", [...reading, "selector", "output", "flat", "include", "failOn", "strict", "withDoc", "withStat", "baseline", "since", "failOnNew", "ignoreFile"]],
+    [
+      "analyze",
+      [
+        ...reading,
+        "selector",
+        "output",
+        "flat",
+        "include",
+        "failOn",
+        "strict",
+        "withDoc",
+        "withStat",
+        "baseline",
+        "since",
+        "failOnNew",
+        "ignoreFile",
+      ],
+    ],
     ["baseline", [...reading, "selector", "output", "include", "ignoreFile"]],
     ["snapshot", [...reading, "output", "anonymize"]],
     ["filters list", ["output"]],
+    ["why", [...reading, "output"]],
+    ["rules", ["output"]],
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
     const program = createProgram(async () => undefined);
@@ -128,7 +147,7 @@ describe("completion", () => {
   };
 
   test.each([
-    ["", ["analyze", "snapshot", "filters", "version", "completion", "help"]],
+    ["", ["analyze", "snapshot", "why", "rules", "filters", "version", "completion", "help"]],
     ["ana", ["analyze"]],
     ["filters ", ["list", "add", "remove", "set", "reset", "help"]],
     ["filters add P", ["Pod"]],

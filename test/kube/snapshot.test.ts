@@ -112,6 +112,8 @@ test("causesOf names what can break a Pod, missing objects included", () => {
     "ref Secret/shop/pull",
     "ref ServiceAccount/shop/web",
     "node Node/n1",
+    "mount CSINode/n1",
+    "image ImageHost/docker.io",
     "template ReplicaSet/shop/web-1",
   ]);
 });

@@ -16,10 +16,12 @@ export const amazonbedrock: BackendFactory = {
   async configure(settings): Promise<IAI> {
     const model = required(name, settings, "model");
     const region = awsRegion(name, settings);
-    const { BedrockRuntimeClient } = await import("@aws-sdk/client-bedrock-runtime");
+    const {
+      default: { BedrockRuntimeClient },
+    } = await import("@aws-sdk/client-bedrock-runtime");
     const transport = await openTransport(name, settings);
     const address = awsAddress(name, settings, "bedrock-runtime", region);
-    const client = new BedrockRuntimeClient(awsOptions(name, settings, transport, address, region));
+    const client = new BedrockRuntimeClient(await awsOptions(name, settings, transport, address, region));
     withHeaders(client, settings.customHeaders);
     // The ARN of an inference profile does not name its model's family; Converse needs none.
     const family = families.find(({ pattern }) => pattern.test(model));
@@ -52,7 +54,9 @@ async function* invoke(
   family: Family,
   { request, sampling, signal }: Attempt,
 ): AsyncGenerator<CompletionPart> {
-  const { InvokeModelCommand, InvokeModelWithResponseStreamCommand } = await import("@aws-sdk/client-bedrock-runtime");
+  const {
+    default: { InvokeModelCommand, InvokeModelWithResponseStreamCommand },
+  } = await import("@aws-sdk/client-bedrock-runtime");
   const input = {
     modelId,
     contentType: "application/json",

@@ -13,10 +13,12 @@ export const amazonbedrockconverse: BackendFactory = {
   async configure(settings): Promise<IAI> {
     const model = required(name, settings, "model");
     const region = awsRegion(name, settings);
-    const { BedrockRuntimeClient } = await import("@aws-sdk/client-bedrock-runtime");
+    const {
+      default: { BedrockRuntimeClient },
+    } = await import("@aws-sdk/client-bedrock-runtime");
     const transport = await openTransport(name, settings);
     const address = awsAddress(name, settings, "bedrock-runtime", region);
-    const client = new BedrockRuntimeClient(awsOptions(name, settings, transport, address, region));
+    const client = new BedrockRuntimeClient(await awsOptions(name, settings, transport, address, region));
     withHeaders(client, settings.customHeaders);
     return backendOf({
       name,

@@ -23,10 +23,12 @@ export const amazonsagemaker: BackendFactory = {
     const endpointName = required(name, settings, "endpointName");
     // The endpoint is the model.
     const region = awsRegion(name, { ...settings, model: "" });
-    const { InvokeEndpointCommand, SageMakerRuntimeClient } = await import("@aws-sdk/client-sagemaker-runtime");
+    const {
+      default: { InvokeEndpointCommand, SageMakerRuntimeClient },
+    } = await import("@aws-sdk/client-sagemaker-runtime");
     const transport = await openTransport(name, settings);
     const address = awsAddress(name, settings, "runtime.sagemaker", region);
-    const client = new SageMakerRuntimeClient(awsOptions(name, settings, transport, address, region));
+    const client = new SageMakerRuntimeClient(await awsOptions(name, settings, transport, address, region));
     withHeaders(client, settings.customHeaders);
     async function* complete({ request, sampling, signal }: Attempt): ReturnType<IAI["getCompletion"]> {
       const { temperature, topP, topK, maxTokens, stopSequences } = sampling;

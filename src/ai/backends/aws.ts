@@ -1,5 +1,5 @@
 /** What the three Amazon backends with AWS credentials share: a client's options, and the region. */
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import { Fault } from "../../fault.ts";
 import type { BackendSettings } from "../backend.ts";
 import { baseAddress, required } from "./adapter.ts";
@@ -19,13 +19,16 @@ export function awsAddress(name: string, settings: BackendSettings, service: str
 }
 
 /** Client options that follow the settings. The region is what was configured, never another one. */
-export function awsOptions(
+export async function awsOptions(
   name: string,
   settings: BackendSettings,
   transport: Transport,
   address: string,
   region: string,
-): AwsOptions {
+): Promise<AwsOptions> {
+  const {
+    default: { NodeHttpHandler },
+  } = await import("@smithy/node-http-handler");
   return {
     region,
     maxAttempts: 1,

@@ -11,7 +11,9 @@ export async function* converse(
   modelId: string,
   { request, sampling, signal }: Attempt,
 ): AsyncGenerator<CompletionPart> {
-  const { ConverseStreamCommand } = await import("@aws-sdk/client-bedrock-runtime");
+  const {
+    default: { ConverseStreamCommand },
+  } = await import("@aws-sdk/client-bedrock-runtime");
   const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;
   const command = new ConverseStreamCommand({
     modelId,

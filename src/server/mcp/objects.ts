@@ -119,6 +119,13 @@ interface Row {
   readonly shown: Plain;
 }
 
+/** A page as it was read. */
+interface Rows {
+  readonly rows: readonly Row[];
+  readonly token?: string;
+  readonly remaining?: number;
+}
+
 /** @throws Fault when it may not be listed, or the cursor is none of ours */
 export async function listPage(context: McpContext, question: ListQuestion): Promise<ListPage> {
   const { resource, namespace, cursor, limit } = question;
@@ -166,7 +173,7 @@ async function liveRows(
   question: ListQuestion,
   namespace: string | undefined,
   continueToken: string | undefined,
-): Promise<{ readonly rows: readonly Row[]; readonly token?: string; readonly remaining?: number }> {
+): Promise<Rows> {
   const { resource, output, limit, labelSelector, fieldSelector } = question;
   const source = await context.source();
   const isWhole = output === "objects" || output === "fields";
@@ -232,7 +239,7 @@ async function savedRows(
   context: McpContext,
   question: ListQuestion,
   parts: readonly (string | undefined)[],
-): Promise<{ readonly rows: readonly Row[] }> {
+): Promise<Rows> {
   const { resource, labelSelector, fieldSelector } = question;
   const snapshot = await everything(context);
   if (!isKindName(resource.kind)) return { rows: [] };

@@ -133,8 +133,8 @@ test("two backends at once keep their keys apart", async () => {
       ask("google", { password: `key-two-${count}`, baseURL: two.url }),
     ]),
   );
-  const keys = (server: typeof one, header: string): unknown[] =>
-    server.received.map(({ headers }) => headers[header]).sort();
+  const keys = (server: typeof one, header: string): string[] =>
+    server.received.map(({ headers }) => String(headers[header])).sort();
   expect(keys(one, "authorization")).toEqual([1, 2, 3, 4].map((count) => `Bearer key-one-${count}`));
   expect(keys(two, "x-goog-api-key")).toEqual([1, 2, 3, 4].map((count) => `key-two-${count}`));
 });

@@ -15,6 +15,10 @@ const { privateKey } = generateKeyPairSync("rsa", {
 });
 let folder = "";
 
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "backends-"));
   vi.stubEnv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
@@ -242,7 +246,6 @@ describe("google", () => {
 });
 
 describe("ibmwatsonxai", () => {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const iamToken = `${part({ alg: "RS256", typ: "JWT" })}.${part({ iat: 1_700_000_000, exp: 4_102_444_800 })}.c2ln`;
 
   test("gets a token and streams the answer", async () => {
@@ -286,20 +289,19 @@ describe("ibmwatsonxai", () => {
   });
 
   test.each([
-    ["/identity/token", 400, false],
-    ["/ml/", 429, true],
-    ["/ml/", 500, true],
-  ])("a failure at %s with %i", async (where, status, isTransient) => {
+    ["/identity/token", { status: 400, isTransient: false }],
+    ["/ml/", { status: 429, isTransient: true, retryAfterMs: 2000 }],
+    ["/ml/", { status: 500, isTransient: true }],
+  ])("a failure at %s: %j", async (where, expected) => {
     await using server = await localServer(({ path }, response) => {
       if (path.startsWith(where))
-        json(response, { errors: [{ message: "no: ibm-key-1234" }] }, status, { "retry-after": "2" });
+        json(response, { errors: [{ message: "no: ibm-key-1234" }] }, expected.status, { "retry-after": "2" });
       else json(response, { access_token: iamToken, expires_in: 3600, expiration: 4102444800 });
     });
     vi.stubEnv("WATSONX_IAM_HOST", server.url);
     const settings = { baseURL: server.url, password: "ibm-key-1234", providerId: "p" };
     const failure = await failureOf(ask("ibmwatsonxai", settings));
-    expect(failure).toMatchObject({ status, isTransient });
-    if (status === 429) expect(failure.retryAfterMs).toBe(2000);
+    expect(failure).toMatchObject(expected);
     expect(failure.message).not.toContain("ibm-key-1234");
   });
 });

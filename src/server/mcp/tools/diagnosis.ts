@@ -1,0 +1,186 @@
+/** Tools that say what is wrong and why. The rules find; a model may ask further, in small steps. */
+import { z } from "zod";
+import { why } from "../../../engine/why.ts";
+import { remembering } from "../../../engine/remembering.ts";
+import { Fault } from "../../../fault.ts";
+import type { CoverageGap, Report } from "../../../findings/report.ts";
+import { findingJson, incidentJson, reportJson } from "../../../report/json.ts";
+import { fitting, shortened } from "../answer.ts";
+import { cleanValue, isPlain, type Plain } from "../hygiene.ts";
+import { checkNamespace, scopeFor } from "../policy.ts";
+import { defineTool, type Tool } from "../tool.ts";
+import { eventLine, incidentLines, objectsShape, place } from "./shapes.ts";
+
+const scopeInput = {
+  namespace: z.string().optional().describe("Only this namespace; all that are open to this server when left out"),
+  filters: z.array(z.string()).default([]).describe("Analyzers to run; `list-filters` names them"),
+  labelSelector: z.string().optional().describe("Only findings about objects with these labels, as for kubectl -l"),
+};
+
+export const diagnosisTools: readonly Tool[] = [
+  defineTool({
+    names: ["analyze"],
+    title: "Find what is broken",
+    description:
+      "Diagnoses the cluster: incidents, worst first, each with one cause, what was seen, what follows from it and how to mend it. Start here. An empty list with status Incomplete is not health: see coverage.",
+    input: z.object({
+      ...scopeInput,
+      include: z.array(z.enum(["info", "risk"])).default([]).describe("Also these severities"),
+      format: z
+        .enum(["incidents", "results", "text"])
+        .default("incidents")
+        .describe("`results`: k8sgpt's own JSON, one entry per object; `text`: for people"),
+      limit: z.number().int().min(1).max(500).default(50),
+      cursor: z.string().optional().describe("`nextCursor` of the page before"),
+      explain: z.boolean().default(false).describe("Accepted for k8sgpt's clients: `explain` gives the facts, and you explain them"),
+      backend: z.string().optional().describe("Accepted for k8sgpt's clients and not used"),
+    }),
+    output: z.looseObject({ status: z.string(), problems: z.number() }),
+    async run(input, { context, onProgress, budgetBytes }) {
+      const scope = scopeFor(context.policy, input.namespace);
+      const { report } = await context.analysis(
+        { scope, filters: input.filters, labelSelector: input.labelSelector, include: input.include },
+        onProgress,
+      );
+      const start = Math.max(0, Number(input.cursor ?? 0) || 0);
+      const { items, key } = itemsOf(report, input.format);
+      const left = items.slice(start, start + input.limit);
+      const count = fitting(left, budgetBytes - 2500);
+      const end = start + count;
+      const data = {
+        cluster: report.cluster.name,
+        takenAt: new Date(report.takenAt).toISOString(),
+        status: report.status,
+        problems: report.findings.filter(({ severity }) => severity === "critical" || severity === "warning").length,
+        incidentCount: report.incidents.length,
+        [key]: left.slice(0, count),
+        ...gapsOf(report),
+        ...(report.errors.length > 0 && { errors: report.errors.slice(0, 10) }),
+        ...(end < items.length && { nextCursor: String(end), note: `${items.length - end} more: call again with cursor set to nextCursor` }),
+      };
+      return { data, ...(input.format === "text" && { text: await textOf(report, budgetBytes) }) };
+    },
+  }),
+  defineTool({
+    names: ["explain", "explain-finding"],
+    title: "All that is known of one incident",
+    description:
+      "The facts of one incident: its cause chain, every finding with evidence, why it matters, how to mend it, read-only commands to check, and how sure the link between cause and symptoms is.",
+    input: z.object({ id: z.string().describe("An incident's or finding's id, from analyze"), ...scopeInput }),
+    output: z.looseObject({ incident: objectsShape, findings: z.array(objectsShape) }),
+    async run({ id, namespace, filters, labelSelector }, { context, budgetBytes }) {
+      const scope = scopeFor(context.policy, namespace);
+      const { report } = await context.analysis({ scope, filters, labelSelector, include: [] });
+      const incident = report.incidents.find((one) => one.id === id || one.members.some((member) => member.id === id));
+      if (incident === undefined) {
+        throw new Fault(`There is no incident or finding "${id}"`, { next: "`analyze` lists the ids; a mended one is gone" });
+      }
+      const { root, members, contributing, hiddenBy } = incident;
+      const findings = members.map((member) => slim(plainOf(findingJson(member))));
+      const count = fitting(findings, budgetBytes * 0.6);
+      const { value, note } = shortened(
+        {
+          incident: { ...slim(plainOf(incidentJson(incident))), why: root.why ?? root.fix, fix: root.fix, source: root.source },
+          findings: findings.slice(0, count),
+          ...(contributing !== undefined && { contributing: contributing.map(({ object, what }) => `${place(object)}: ${what}`) }),
+          ...(hiddenBy !== undefined && { causeMayBeHiddenBy: hiddenBy.map(({ what, reason }) => `${what}: ${reason}`) }),
+        },
+        budgetBytes - 500,
+      );
+      const missing = members.length - count;
+      return {
+        data: {
+          ...value,
+          ...((note !== undefined || missing > 0) && { note: `${note ?? ""}${missing > 0 ? ` ${missing} findings were left out.` : ""}`.trim() }),
+        },
+      };
+    },
+  }),
+  defineTool({
+    names: ["why"],
+    title: "The story of one object",
+    description:
+      "Why one object is as it is: its state, the incidents that it causes or suffers from, what it needs and what needs it, and what happened. Also of objects that are missing.",
+    input: z.object({
+      kind: z.string().describe("As kubectl takes it: pod, deploy, svc"),
+      name: z.string(),
+      namespace: z.string().optional(),
+    }),
+    output: z.looseObject({ object: z.string(), now: z.string(), incidents: z.array(objectsShape) }),
+    async run({ kind, name, namespace }, { context, budgetBytes, signal }) {
+      checkNamespace(context.policy, namespace);
+      const remembered = remembering(await context.source());
+      const { scope: open } = context.policy;
+      const isOpen = open.include === undefined && open.exclude === undefined;
+      const story = await why(
+        isOpen
+          ? remembered.source
+          : {
+              ...remembered.source,
+              // Nothing of a namespace that is not open may be told, not even as a cause.
+              read: async (request) =>
+                remembered.source.read({ ...request, scope: request.scope.include === undefined ? open : request.scope }),
+            },
+        { kind, name, ...(namespace !== undefined && { namespace }) },
+        { analyzers: await context.chooseAnalyzers([]), logs: false, signal },
+      );
+      const input = remembered.lastRead();
+      if (input !== undefined) context.masking.learn(input);
+      const near = story.neighbours.filter(({ findings, severity }) => findings.length > 0 || severity !== undefined);
+      const data = {
+        object: place(story.object),
+        now: `${story.now.state}${story.now.words === "" ? "" : `: ${story.now.words}`}`,
+        incidents: story.incidents.map(({ role, incident }) => ({ role, ...incidentLines(incident, story.takenAt) })),
+        neighbours: near.slice(0, 20).map((one) => ({
+          object: place(one.object),
+          side: one.side,
+          state: `${one.state}${one.words === "" ? "" : `: ${one.words}`}`,
+          ...(one.findings.length > 0 && { findings: one.findings }),
+        })),
+        events: story.events.slice(-15).map((event) => eventLine(event, story.takenAt)),
+        ...(story.gaps.length > 0 && { coverage: story.gaps.map(gapLine) }),
+        checkedBy: story.checkedBy.map(({ analyzer }) => analyzer),
+      };
+      const { value, note } = shortened(data, budgetBytes - 500);
+      return { data: { ...value, ...(note !== undefined && { note }) } };
+    },
+  }),
+];
+
+function itemsOf(report: Report, format: "incidents" | "results" | "text"): { readonly items: readonly Plain[]; readonly key: string } {
+  if (format === "text") return { items: [], key: "incidents" };
+  if (format === "incidents") return { items: report.incidents.map((one) => incidentLines(one, report.takenAt)), key: "incidents" };
+  const { results } = plainOf(reportJson(report, { withStats: false }));
+  return { items: [results].flat().filter(isPlain).map((one) => plainOf(cleanValue(slim(one)))), key: "results" };
+}
+
+/** What was not checked. A long list of it says the same thing many times: by kind. */
+function gapsOf({ coverage, complete }: Report): Plain {
+  const gaps = coverage.filter(({ level }) => level === "gap");
+  return { complete, ...(gaps.length > 0 && { coverage: gaps.slice(0, 20).map(gapLine) }), ...(gaps.length > 20 && { coverageMore: gaps.length - 20 }) };
+}
+
+function gapLine({ what, namespace, reason, next }: CoverageGap): string {
+  return `${what}${namespace === undefined ? "" : ` in ${namespace}`}: ${reason}${next === undefined ? "" : ` (${next})`}`;
+}
+
+/** Without empty lists, and with credentials replaced. */
+function slim(value: Plain): Plain {
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key, inner]) => !(Array.isArray(inner) && inner.length === 0) && key !== "Sensitive" && key !== "analyzer")
+      .map(([key, inner]) => [key, cleanValue(inner, key)]),
+  );
+}
+
+function plainOf(value: unknown): Plain {
+  return isPlain(value) ? value : {};
+}
+
+async function textOf(report: Report, budgetBytes: number): Promise<string> {
+  const { renderText, plain } = await import("../../../report/text.ts");
+  const lines = renderText(report, { width: 100, palette: plain, unicode: true, flat: false }).split("\n");
+  const count = fitting(lines, budgetBytes - 500);
+  const rest = lines.length - count;
+  return String(cleanValue([...lines.slice(0, count), ...(rest > 0 ? [`… ${rest} more lines`] : [])].join("\n")));
+}
