@@ -17,7 +17,6 @@ import { type ControlPlane, startControlPlane } from "./lab/control-plane.ts";
 import { manifestsOf } from "./lab/scenarios.ts";
 
 const laterMs = 600_000;
-const core = analyzers.filter((analyzer) => analyzer.core);
 
 let lab: ControlPlane;
 let client: LabClient;
@@ -26,7 +25,9 @@ let input: SnapshotInput;
 let report: Report;
 
 function yaml(text: string): readonly KubeObject[] {
-  return loadAll(text).filter((value): value is KubeObject => typeof value === "object" && value !== null && "kind" in value);
+  return loadAll(text).filter(
+    (value): value is KubeObject => typeof value === "object" && value !== null && "kind" in value,
+  );
 }
 
 function namespace(name: string, labels = "{}"): string {
@@ -45,7 +46,11 @@ interface Wish {
 }
 
 /** A Deployment that gives up its rollout soon. */
-function deployment(place: string, name: string, { replicas = 2, annotations = "{}", container = "", more = "" }: Wish = {}): string {
+function deployment(
+  place: string,
+  name: string,
+  { replicas = 2, annotations = "{}", container = "", more = "" }: Wish = {},
+): string {
   return `
 ---
 apiVersion: apps/v1
@@ -212,7 +217,9 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: default-deny, namespace: policy }
 spec: { podSelector: {}, policyTypes: [Egress] }`,
-  deployment("policy", "caller", { annotations: `{ lab/fate: CrashLoopBackOff, lab/exit-code: "1", lab/restarts: "8" }` }),
+  deployment("policy", "caller", {
+    annotations: `{ lab/fate: CrashLoopBackOff, lab/exit-code: "1", lab/restarts: "8" }`,
+  }),
   // A node that falls silent, with a workload that cannot move and a budget for it.
   namespace("lost"),
   deployment("lost", "stateful", {
@@ -247,12 +254,19 @@ metadata: { name: shop-worker-6, annotations: { lab/fate: unreachable } }`,
 ].join("\n");
 
 interface Conditioned extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[]; readonly availableReplicas?: number };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly availableReplicas?: number;
+  };
 }
 
 async function hasCondition(path: string, type: string, status: string): Promise<boolean> {
   const { status: found } = await client.get<Conditioned>(path);
   return found?.conditions?.some((condition) => condition.type === type && condition.status === status) === true;
+}
+
+function isNew(taint: { readonly key: string }): boolean {
+  return taint.key === "node.kubernetes.io/not-ready";
 }
 
 const deploymentPath = (place: string, name: string): string => `/apis/apps/v1/namespaces/${place}/deployments/${name}`;
@@ -274,7 +288,7 @@ function later(given: SnapshotInput): SnapshotInput {
 
 async function diagnosed(logs: readonly ContainerLog[] = []): Promise<Report> {
   const frozen: ClusterSource = { ...source, info: source.info, read: async () => ({ ...later(input), logs }) };
-  return analyze(frozen, { analyzers: core, scope: {}, include: [], logs: false, signal: AbortSignal.timeout(60_000) });
+  return analyze(frozen, { analyzers, scope: {}, include: [], logs: false, signal: AbortSignal.timeout(60_000) });
 }
 
 beforeAll(async () => {
@@ -284,11 +298,17 @@ beforeAll(async () => {
   for (const { objects } of ground) await apply(objects);
   await client.waitFor("every Node is ready", async () => {
     const nodes = await client.list<Conditioned & { spec: { taints?: { key: string }[] } }>("/api/v1/nodes");
-    const isNew = (taint: { key: string }): boolean => taint.key === "node.kubernetes.io/not-ready";
-    return nodes.every(({ spec, status }) => spec.taints?.some(isNew) !== true && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"));
+    return nodes.every(
+      ({ spec, status }) =>
+        spec.taints?.some(isNew) !== true &&
+        status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
+    );
   });
   await apply(yaml(first));
-  for (const [place, name, wanted] of [["tag", "shop", 2], ["lost", "stateful", 1]] as const) {
+  for (const [place, name, wanted] of [
+    ["tag", "shop", 2],
+    ["lost", "stateful", 1],
+  ] as const) {
     await client.waitFor(`${wanted} Pods of ${name} are available`, async () => {
       const { status } = await client.get<Conditioned>(deploymentPath(place, name));
       return status?.availableReplicas === wanted;
@@ -296,18 +316,31 @@ beforeAll(async () => {
   }
   await apply(yaml(second));
   await client.delete("/api/v1/namespaces/leaving");
-  const failed = (place: string, name: string) => hasCondition(deploymentPath(place, name), "Progressing", "False");
-  for (const [place, name] of [["config", "web"], ["probe", "site"], ["tag", "shop"], ["pull", "a"], ["quota", "one"]] as const) {
-    await client.waitFor(`the rollout of ${name} is over its deadline`, () => failed(place, name), 90_000);
+  for (const [place, name] of [
+    ["config", "web"],
+    ["probe", "site"],
+    ["tag", "shop"],
+    ["pull", "a"],
+    ["quota", "one"],
+  ] as const) {
+    await client.waitFor(
+      `the rollout of ${name} is over its deadline`,
+      () => hasCondition(deploymentPath(place, name), "Progressing", "False"),
+      90_000,
+    );
   }
   for (const place of ["hook-a", "hook-b"]) {
-    await client.waitFor(`no Pod in ${place}`, () => hasCondition(deploymentPath(place, "blocked"), "ReplicaFailure", "True"));
+    await client.waitFor(`no Pod in ${place}`, () =>
+      hasCondition(deploymentPath(place, "blocked"), "ReplicaFailure", "True"),
+    );
   }
   for (const name of ["alpha", "beta"]) {
     const path = `/apis/autoscaling/v2/namespaces/metrics/horizontalpodautoscalers/${name}`;
     await client.waitFor(`autoscaler ${name} is blind`, () => hasCondition(path, "ScalingActive", "False"), 90_000);
   }
-  await client.waitFor("the namespace waits", () => hasCondition("/api/v1/namespaces/leaving", "NamespaceDeletionDiscoveryFailure", "True"));
+  await client.waitFor("the namespace waits", () =>
+    hasCondition("/api/v1/namespaces/leaving", "NamespaceDeletionDiscoveryFailure", "True"),
+  );
   await client.waitFor("the lost node's Pods are to go", async () => {
     const pods = await client.list("/api/v1/namespaces/lost/pods");
     return pods.some(({ metadata }) => metadata["deletionTimestamp"] !== undefined);
@@ -316,7 +349,7 @@ beforeAll(async () => {
     { kubeconfig: lab.kubeconfig, requestTimeoutMs: 30_000, maxConcurrency: 10, userAgent: "k8sgpt/test", env: {} },
     AbortSignal.timeout(60_000),
   );
-  input = await source.read({ kinds: kindsFor(core), scope: {}, signal: AbortSignal.timeout(60_000) });
+  input = await source.read({ kinds: kindsFor(analyzers), scope: {}, signal: AbortSignal.timeout(60_000) });
   report = await diagnosed();
 });
 afterAll(async () => {
@@ -330,8 +363,14 @@ function membersOf({ members }: Incident): readonly string[] {
 }
 
 function incidentOf(rule: string, object: string): Incident {
-  const found = report.incidents.find(({ root }) => root.rule === rule && [root.object, root.owner].some((ref) => ref !== undefined && keyOf(ref) === object));
-  if (found === undefined) throw new Error(`No incident ${rule} ${object} among:\n${report.incidents.map((each) => membersOf(each).join(", ")).join("\n")}`);
+  const found = report.incidents.find(
+    ({ root }) =>
+      root.rule === rule && [root.object, root.owner].some((ref) => ref !== undefined && keyOf(ref) === object),
+  );
+  if (found === undefined)
+    throw new Error(
+      `No incident ${rule} ${object} among:\n${report.incidents.map((each) => membersOf(each).join(", ")).join("\n")}`,
+    );
   return found;
 }
 
@@ -343,10 +382,10 @@ test("each seed is one incident, and there is no other", () => {
     "container-exit-loop Deployment/policy/caller",
     "image-not-found Deployment/tag/shop",
     "image-pull-secret-missing Deployment/pull/a",
-    "netpol-blocks-dns Deployment/policy/caller",
+    "netpol-blocks-dns NetworkPolicy/policy/default-deny",
     "node-unreachable Node/shop-worker-6",
     "probe-readiness-failing Deployment/probe/site",
-    "pvc-pending-class-missing StatefulSet/claim/db",
+    "pvc-pending-class-missing PersistentVolumeClaim/claim/data-db-0",
     "quota-exhausted ResourceQuota/quota/small",
     "webhook-backend-missing ValidatingWebhookConfiguration/gatekeeper",
   ]);
@@ -373,26 +412,39 @@ test("a quota that two workloads run into is one incident", () => {
 
 test("a fail-closed webhook without its Service holds two namespaces", () => {
   expect(membersOf(incidentOf("webhook-backend-missing", "ValidatingWebhookConfiguration/gatekeeper"))).toEqual(
-    expect.arrayContaining(["create-blocked-webhook-down Deployment/hook-a/blocked", "create-blocked-webhook-down Deployment/hook-b/blocked"]),
+    expect.arrayContaining([
+      "create-blocked-webhook-down Deployment/hook-a/blocked",
+      "create-blocked-webhook-down Deployment/hook-b/blocked",
+    ]),
   );
 });
 
 test("a silent node takes its Pods, its part of DaemonSets and a budget with it", () => {
   const rules = membersOf(incidentOf("node-unreachable", "Node/shop-worker-6"));
   expect(rules).toEqual(
-    expect.arrayContaining(["daemonset-missing-on-nodes DaemonSet/kube-system/kube-proxy", "pod-stuck-terminating Deployment/lost/stateful"]),
+    expect.arrayContaining([
+      "daemonset-missing-on-nodes DaemonSet/kube-system/kube-proxy",
+      "pdb-blocks-eviction PodDisruptionBudget/lost/stateful",
+      "pod-stuck-terminating Deployment/lost/stateful",
+    ]),
   );
 });
 
 test("a wrong tag in one of two containers: the old version serves, the Service is no member", () => {
   const incident = incidentOf("image-not-found", "Deployment/tag/shop");
   expect(incident.severity).toBe("warning");
-  expect(membersOf(incident)).toEqual(["deployment-rollout-stuck Deployment/tag/shop", "image-not-found Deployment/tag/shop"]);
+  expect(membersOf(incident)).toEqual([
+    "deployment-rollout-stuck Deployment/tag/shop",
+    "image-not-found Deployment/tag/shop",
+  ]);
 });
 
 test("a mistyped class in a claim template", () => {
-  expect(membersOf(incidentOf("pvc-pending-class-missing", "StatefulSet/claim/db"))).toEqual(
-    expect.arrayContaining(["sched-volume-unbound StatefulSet/claim/db", "statefulset-blocked-by-ordinal StatefulSet/claim/db"]),
+  expect(membersOf(incidentOf("pvc-pending-class-missing", "PersistentVolumeClaim/claim/data-db-0"))).toEqual(
+    expect.arrayContaining([
+      "sched-volume-unbound StatefulSet/claim/db",
+      "statefulset-blocked-by-ordinal StatefulSet/claim/db",
+    ]),
   );
 });
 
@@ -405,7 +457,9 @@ test("an API whose adapter was scaled to zero: autoscalers are blind, a namespac
       "namespace-stuck-terminating Namespace/leaving",
     ]),
   );
-  expect(incident.contributing?.map(({ object, what }) => `${keyOf(object)}: ${what}`)).toEqual(["Deployment/metrics/adapter: it is scaled to zero"]);
+  expect(incident.contributing?.map(({ object, what }) => `${keyOf(object)}: ${what}`)).toEqual([
+    "Deployment/metrics/adapter: it is scaled to zero",
+  ]);
 });
 
 test("a wrong path of a readiness probe reaches Service and Ingress", () => {

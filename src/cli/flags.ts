@@ -125,3 +125,16 @@ export interface WhyFlags extends ReadingFlags {
 export interface OutputFlags extends GlobalFlags {
   readonly output: "text" | "json";
 }
+
+export interface ServeFlags extends ReadingFlags {
+  readonly mcp?: boolean;
+  readonly mcpHttp?: boolean;
+  readonly mcpPort: string;
+  readonly listen: string;
+  readonly authTokenFile?: string;
+  readonly anonymize?: boolean;
+  readonly mcpAllowConfig?: boolean;
+  readonly mcpTools: readonly string[];
+  readonly mcpDenyTools: readonly string[];
+  readonly mcpDenyKinds: readonly string[];
+}

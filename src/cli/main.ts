@@ -7,15 +7,7 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type {
-  AnalyzeFlags,
-  AuthFlags,
-  AuthOtherFlags,
-  BaselineFlags,
-  CacheFlags,
-  OutputFlags,
-  SnapshotFlags,
-} from "./flags.ts";
+import type { AnalyzeFlags, AuthFlags, AuthOtherFlags, BaselineFlags, CacheFlags, OutputFlags, ServeFlags, SnapshotFlags } from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -59,7 +51,8 @@ async function runCommand(
     OutputFlags &
     AuthFlags &
     AuthOtherFlags &
-    CacheFlags;
+    CacheFlags &
+    ServeFlags;
   const [names = ""] = operands;
   switch (path) {
     case "analyze":
@@ -122,6 +115,8 @@ async function runCommand(
     case "rules":
       await (await import("./rules.ts")).showRules(operands[0], typed, terminal);
       break;
+    case "serve":
+      return (await import("./serve.ts")).runServe(typed, terminal);
     case "version":
       await (await import("./version.ts")).showVersion(typed, terminal);
       break;

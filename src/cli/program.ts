@@ -250,6 +250,8 @@ Exit codes:
     .addHelpText("after", examples([["k8sgpt version -o json", "for programs"]]))
     .action(does("version"));
 
+  addServe(program).action(does("serve"));
+
   const completion = program
     .command("completion")
     .description("Write a script that completes commands, flags, filters and contexts in your shell")
@@ -430,5 +432,39 @@ function addCache(program: Command, does: Does): void {
 function addOutput(command: Command): Command {
   return command.addOption(
     new Option("-o, --output <format>", "form of the output").choices(["text", "json"]).default("text"),
+  );
+}
+
+function addServe(program: Command): Command {
+  const names = (flags: string, text: string): Option => new Option(flags, text).argParser(collect).default([], "");
+  return (
+    program
+      .command("serve")
+      .description("Answer AI assistants: MCP over standard input and output, or over HTTP; reads only")
+      .option("--mcp", "serve the Model Context Protocol over standard input and output")
+      .option("--mcp-http", "serve it over HTTP, at /mcp")
+      .option("--mcp-port <port>", "the port of --mcp-http", "8089")
+      .option("--listen <address>", "the address of --mcp-http", "127.0.0.1")
+      .option("--auth-token-file <file>", "holds the bearer token that clients must send; needed off loopback")
+      .option("--anonymize", "mask names, addresses and images in every answer")
+      .option("--mcp-allow-config", "let clients change the active filters in the config file")
+      .addOption(names("--mcp-tools <names>", "only these tools; repeatable"))
+      .addOption(names("--mcp-deny-tools <names>", "all tools but these; repeatable"))
+      .addOption(names("--mcp-deny-kinds <kinds>", "kinds that clients may not read; repeatable"))
+      .addOption(names("-f, --filter <names>", "analyzers to run when a client names none; repeatable"))
+      .addOption(names("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable"))
+      .option("--from <path>", "serve a saved cluster")
+      // Without its letter: in k8sgpt, -m of serve is the metrics port.
+      .option("--max-concurrency <count>", "requests to the API server at once", "10")
+      .option("--request-timeout <duration>", "give up on one request after this long", "30s")
+      .addHelpText(
+        "after",
+        examples([
+          ["k8sgpt serve --mcp", "as an assistant starts it"],
+          ["k8sgpt serve --mcp -n shop --anonymize", "one namespace, names masked"],
+          ["k8sgpt serve --mcp --from prod.tar.gz", "a saved cluster"],
+          ["k8sgpt serve --mcp-http", "http://127.0.0.1:8089/mcp"],
+        ]),
+      )
   );
 }

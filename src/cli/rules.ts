@@ -58,7 +58,13 @@ function named(name: string, all: readonly KnownRule[]): readonly KnownRule[] {
   if (begun.length > 0) return begun;
   const names = [...all.map(({ id }) => id), ...known.map((analyzer) => analyzer.name)];
   const near = nearestNames(word, names);
-  const parts = near.length > 0 ? near : all.map(({ id }) => id).filter((id) => id.includes(word)).slice(0, 5);
+  const parts =
+    near.length > 0
+      ? near
+      : all
+          .map(({ id }) => id)
+          .filter((id) => id.includes(word))
+          .slice(0, 5);
   throw new Fault(`There is no rule "${name}"`, {
     usage: true,
     next: parts.length > 0 ? `Did you mean ${parts.join(" or ")}?` : "`k8sgpt rules` lists them all",
@@ -75,25 +81,38 @@ function docsOf({ source }: Rule): string {
 
 function ruleJson({ id, rule, analyzers }: KnownRule): object {
   const { message, why, fix, commands = [], silent = [], depth } = rule;
-  return { rule: id, analyzers, severities: severitiesOf(rule), depth, message, ...(why !== undefined && { why }), silent, fix, commands, docs: docsOf(rule) };
+  return {
+    rule: id,
+    analyzers,
+    severities: severitiesOf(rule),
+    depth,
+    message,
+    ...(why !== undefined && { why }),
+    silent,
+    fix,
+    commands,
+    docs: docsOf(rule),
+  };
 }
 
 function listed(rules: readonly KnownRule[], width: number, palette: Palette): readonly string[] {
   const column = Math.min(Math.max(...rules.map(({ id }) => id.length)) + 2, 42);
   const groups = Map.groupBy(rules, ({ analyzers: [first = ""] }) => first);
-  const blocks = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([analyzer, group]) => [
-    palette.strong(analyzer),
-    ...group.flatMap(({ id, rule }) => {
-      const [worst = "info"] = severitiesOf(rule);
-      const beside = id.length + 2 <= column;
-      const text = wrap(rule.message, Math.max(20, width - column - 2));
-      const head = palette[worst](padTo(id, column));
-      return beside
-        ? text.map((line, index) => `  ${index === 0 ? head : " ".repeat(column)}${line}`)
-        : [`  ${palette[worst](id)}`, ...text.map((line) => `  ${" ".repeat(column)}${line}`)];
-    }),
-    "",
-  ]);
+  const blocks = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([analyzer, group]) => [
+      palette.strong(analyzer),
+      ...group.flatMap(({ id, rule }) => {
+        const [worst = "info"] = severitiesOf(rule);
+        const beside = id.length + 2 <= column;
+        const text = wrap(rule.message, Math.max(20, width - column - 2));
+        const head = palette[worst](padTo(id, column));
+        return beside
+          ? text.map((line, index) => `  ${index === 0 ? head : " ".repeat(column)}${line}`)
+          : [`  ${palette[worst](id)}`, ...text.map((line) => `  ${" ".repeat(column)}${line}`)];
+      }),
+      "",
+    ]);
   return [...blocks, palette.dim(`${counted(rules.length, "rule")}; \`k8sgpt rules RULE\` explains one`)];
 }
 
@@ -107,14 +126,31 @@ function explained({ id, rule, analyzers }: KnownRule, width: number, palette: P
     ...wrap(rule.message, width - 2).map((line) => `  ${palette.strong(line)}`),
     "",
     ...row("severity", [palette[worst](severitiesOf(rule).join(" or "))]),
-    ...row("filters", fill(analyzers.map((name, index) => (index < analyzers.length - 1 ? `${name},` : name)), room)),
+    ...row(
+      "filters",
+      fill(
+        analyzers.map((name, index) => (index < analyzers.length - 1 ? `${name},` : name)),
+        room,
+      ),
+    ),
     ...(rule.why === undefined ? [] : row("why", wrap(rule.why, room))),
-    ...row("silent", [...(rule.silent ?? []), ...alwaysSilent].flatMap((text) => wrap(`- ${text}`, room))),
-    ...row("check", (rule.commands ?? []).flatMap((command) => wrapCommand(command, room - 2).map((line) => palette.command(`$ ${line}`)))),
+    ...row(
+      "silent",
+      [...(rule.silent ?? []), ...alwaysSilent].flatMap((text) => wrap(`- ${text}`, room)),
+    ),
+    ...row(
+      "check",
+      (rule.commands ?? []).flatMap((command) =>
+        wrapCommand(command, room - 2).map((line) => palette.command(`$ ${line}`)),
+      ),
+    ),
     ...row("fix", wrap(rule.fix, room)),
     ...row("docs", [docsOf(rule)]),
   ];
 }
 
 /** What holds for every rule. */
-const alwaysSilent = ["objects that are being deleted, or whose status is older than their spec", "what could not be read: that is told as not checked"];
+const alwaysSilent = [
+  "objects that are being deleted, or whose status is older than their spec",
+  "what could not be read: that is told as not checked",
+];

@@ -1,8 +1,6 @@
 import { analyzers as known } from "../analyzers/index.ts";
-import type { Analyzer } from "../analyzers/define.ts";
 import { type ObjectWords, why } from "../engine/why.ts";
 import { Fault, messageOf } from "../fault.ts";
-import { kindNamed } from "../kube/kind-words.ts";
 import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { WhyFlags } from "./flags.ts";
@@ -20,7 +18,8 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
   parseConcurrency(flags.maxConcurrency);
   parseDuration("--request-timeout", flags.requestTimeout);
   contextOf(flags);
-  const analyzers = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : analyzersFor(words.kind);
+  // Everything is looked at, whatever filters are active: whoever asks about one object wants to know all.
+  const analyzers = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : known;
   const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
   const stop = listenForStop(timeoutMs);
   try {
@@ -31,7 +30,8 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
     };
     const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
     try {
-      if (words.namespace !== undefined) await stop.bounded(checkNamespaces(source, { include: [words.namespace] }, stop.signal));
+      if (words.namespace !== undefined)
+        await stop.bounded(checkNamespaces(source, { include: [words.namespace] }, stop.signal));
       const story = await stop.bounded(
         why(source, words, { analyzers, logs: flags.logs === true, signal: stop.signal, onProgress: progress.read }),
       );
@@ -42,7 +42,9 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
       } else {
         const { renderWhy } = await import("../report/why-text.ts");
         const palette = await paletteFor(isColored(flags.color, terminal));
-        await terminal.print(renderWhy(story, { width: reportWidth(terminal), palette, unicode: showsUnicode(terminal) }));
+        await terminal.print(
+          renderWhy(story, { width: reportWidth(terminal), palette, unicode: showsUnicode(terminal) }),
+        );
       }
       const reason = stop.reason();
       if (reason === "timeout") terminal.tell("warning: the time of --timeout was over before everything was read");
@@ -56,7 +58,10 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
     const reason = stop.reason();
     if (reason === undefined || (error instanceof Fault && error.usage)) throw error;
     if (reason === "timeout") {
-      throw new Fault(`--timeout ${flags.timeout ?? ""} passed before there was anything to tell`, { cause: error, next: "Give more time" });
+      throw new Fault(`--timeout ${flags.timeout ?? ""} passed before there was anything to tell`, {
+        cause: error,
+        next: "Give more time",
+      });
     }
     terminal.tell("Stopped before there was anything to tell");
     return exitCodeOfStop(reason);
@@ -64,20 +69,6 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
     progress.erase();
     stop.release();
   }
-}
-
-/** The core analyzers, and those for this kind that are not among them and repeat none of their rules. */
-function analyzersFor(word: string): readonly Analyzer[] {
-  const kind = kindNamed(word);
-  const core = known.filter((analyzer) => analyzer.core);
-  const ids = new Set(core.flatMap(({ rules }) => Object.keys(rules)));
-  const more = known.filter(
-    ({ core: isCore, name, needs, rules, customResources }) =>
-      !isCore &&
-      (kind === undefined ? customResources === true : name === kind || needs.includes(kind)) &&
-      !Object.keys(rules).some((id) => ids.has(id)),
-  );
-  return [...core, ...more];
 }
 
 /** `pod/cart`, `pod cart`, as kubectl takes them. */
@@ -92,7 +83,10 @@ function objectNamed(operands: readonly string[], flags: WhyFlags): ObjectWords 
   }
   const { include = [], exclude = [] } = parseScope(flags.namespace);
   if (include.length > 1 || exclude.length > 0) {
-    throw new Fault("An object is in one namespace: give -n once", { usage: true, next: `k8sgpt why ${kind}/${name} -n ${include[0] ?? "NAME"}` });
+    throw new Fault("An object is in one namespace: give -n once", {
+      usage: true,
+      next: `k8sgpt why ${kind}/${name} -n ${include[0] ?? "NAME"}`,
+    });
   }
   const [namespace] = include;
   return { kind, name, ...(namespace !== undefined && { namespace }) };

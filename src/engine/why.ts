@@ -36,7 +36,11 @@ export interface WhyOptions {
  */
 export async function why(source: ClusterSource, words: ObjectWords, options: WhyOptions): Promise<Story> {
   const kind = kindNamed(words.kind);
-  const kinds = new Set<KindName>([...kindsFor(options.analyzers), "Event", ...(kind === undefined ? (["CustomResourceDefinition"] as const) : [kind])]);
+  const kinds = new Set<KindName>([
+    ...kindsFor(options.analyzers),
+    "Event",
+    ...(kind === undefined ? (["CustomResourceDefinition"] as const) : [kind]),
+  ]);
   const read = async (scope: Scope): Promise<{ snapshot: Snapshot; report: Report }> => {
     const { signal, onProgress, analyzers } = options;
     const input = await source.read({
@@ -51,8 +55,10 @@ export async function why(source: ClusterSource, words: ObjectWords, options: Wh
     return { snapshot, report: diagnose(snapshot, whole, { analyzers, scope, include: ["info"] }) };
   };
   let made = await read({});
-  const isRefused = kind !== undefined && made.snapshot.reads.some((each) => each.kind === kind && each.state === "unread");
-  if (isRefused && words.namespace !== undefined && kindDefinition(kind).namespaced) made = await read({ include: [words.namespace] });
+  const isRefused =
+    kind !== undefined && made.snapshot.reads.some((each) => each.kind === kind && each.state === "unread");
+  if (isRefused && words.namespace !== undefined && kindDefinition(kind).namespaced)
+    made = await read({ include: [words.namespace] });
   const object = objectMeant(made.snapshot, made.report, words);
   return storyOf(made.snapshot, made.report, object, options.analyzers);
 }
@@ -60,7 +66,9 @@ export async function why(source: ClusterSource, words: ObjectWords, options: Wh
 /** The kinds by which people are told which words there are. */
 function nearKinds(word: string): string {
   const near = similarNames(word.toLowerCase(), kindWords());
-  return near.length === 0 ? "Name it as `kubectl` does: `pod/cart`, `deploy/cart`" : `Did you mean ${near.join(" or ")}?`;
+  return near.length === 0
+    ? "Name it as `kubectl` does: `pod/cart`, `deploy/cart`"
+    : `Did you mean ${near.join(" or ")}?`;
 }
 
 /** The object that the words mean: one that is there, or one that findings say is missing. */
@@ -78,7 +86,8 @@ function objectMeant(snapshot: Snapshot, report: Report, { kind: word, name, nam
           .filter((entry) => entry.kind === custom?.kind && entry.group === custom.group)
           .map(refOfCustom)
       : snapshot.list(known).map((object) => refOf(known, object));
-  const isMeant = (ref: ObjectRef): boolean => ref.name === name && (namespace === undefined || ref.namespace === undefined || ref.namespace === namespace);
+  const isMeant = (ref: ObjectRef): boolean =>
+    ref.name === name && (namespace === undefined || ref.namespace === undefined || ref.namespace === namespace);
   const found = present.filter(isMeant);
   const [first, ...others] = found.length > 0 ? found : absentOnes(report, kind).filter(isMeant);
   if (first !== undefined && others.length === 0) return first;
@@ -90,16 +99,30 @@ function objectMeant(snapshot: Snapshot, report: Report, { kind: word, name, nam
     });
   }
   const where = namespace === undefined ? "" : ` in namespace "${namespace}"`;
-  const unread = snapshot.reads.find((read) => read.kind === kind && read.state !== "complete" && read.state !== "absent");
+  const unread = snapshot.reads.find(
+    (read) => read.kind === kind && read.state !== "complete" && read.state !== "absent",
+  );
   if (unread !== undefined) {
     const resource = isKindName(kind) ? resourceName(kindDefinition(kind)) : kind;
-    throw new Fault(`Cannot know whether ${kind} "${name}" exists${where}: ${unread.reason ?? `not all ${resource} could be read`}`, {
-      next: unread.next ?? (namespace === undefined ? "Name its namespace: -n NAME" : `kubectl auth can-i list ${resource} -n ${namespace}`),
-    });
+    throw new Fault(
+      `Cannot know whether ${kind} "${name}" exists${where}: ${unread.reason ?? `not all ${resource} could be read`}`,
+      {
+        next:
+          unread.next ??
+          (namespace === undefined
+            ? "Name its namespace: -n NAME"
+            : `kubectl auth can-i list ${resource} -n ${namespace}`),
+      },
+    );
   }
   const elsewhere = present.filter((ref) => ref.name === name);
   const [other] = elsewhere;
-  const near = similarNames(name, new Set(present.filter(({ namespace: place }) => namespace === undefined || place === namespace).map((ref) => ref.name)));
+  const near = similarNames(
+    name,
+    new Set(
+      present.filter(({ namespace: place }) => namespace === undefined || place === namespace).map((ref) => ref.name),
+    ),
+  );
   throw new Fault(`There is no ${kind} "${name}"${where} in ${snapshot.cluster.name}`, {
     usage: true,
     next:
@@ -118,5 +141,9 @@ function absentOnes({ findings }: Report, kind: string): readonly ObjectRef[] {
     ...(cause === undefined ? [] : [cause]),
     ...evidence.filter(({ type }) => type === "missing").map(({ object: missing }) => missing),
   ]);
-  return [...new Map(named.filter((ref) => ref.kind === kind).map((ref) => [keyOf(ref), namedRef(ref.kind, ref.namespace, ref.name)])).values()];
+  return [
+    ...new Map(
+      named.filter((ref) => ref.kind === kind).map((ref) => [keyOf(ref), namedRef(ref.kind, ref.namespace, ref.name)]),
+    ).values(),
+  ];
 }

@@ -55,7 +55,9 @@ export function correlate(snapshot: Snapshot, given: readonly Finding[]): readon
 
   const roots = new Map(findings.map((finding) => [finding, rootOf(finding, parents)]));
   const groups = Map.groupBy(findings, (finding) => roots.get(finding) ?? finding);
-  const incidents = [...groups].map(([root, members]) => incidentOf(snapshot, root, members, { parents, links, roots }));
+  const incidents = [...groups].map(([root, members]) =>
+    incidentOf(snapshot, root, members, { parents, links, roots }),
+  );
   const related = possiblyRelated(snapshot, incidents);
   return incidents
     .map((incident) => {
@@ -103,8 +105,7 @@ function mayBeParent(parent: Finding, finding: Finding): boolean {
 function exactLinks(finding: Finding, { byObject, byRelated }: Indexes): readonly Link[] {
   const named = (finding.cause === undefined ? [] : (byObject.get(keyOf(finding.cause)) ?? [])).filter(
     // Many rules speak of one node, and what is only context there breaks nothing.
-    (parent) =>
-      mayExplain(parent.rule, finding.rule) || (finding.cause?.kind !== "Node" && parent.severity !== "info"),
+    (parent) => mayExplain(parent.rule, finding.rule) || (finding.cause?.kind !== "Node" && parent.severity !== "info"),
   );
   const relating = finding.objects
     .flatMap((object) => byRelated.get(keyOf(object)) ?? [])
@@ -176,7 +177,13 @@ const pluginWords = /network ?plugin|NetworkReady=false|\bcni\b|CSINode/i;
 
 function wordsOf(snapshot: Snapshot, { evidence, objects }: Finding): readonly string[] {
   const said = evidence.flatMap((item) =>
-    item.type === "event" ? [item.message] : item.type === "log" ? item.lines : "value" in item ? [String(item.value)] : [],
+    item.type === "event"
+      ? [item.message]
+      : item.type === "log"
+        ? item.lines
+        : "value" in item
+          ? [JSON.stringify(item.value)]
+          : [],
   );
   const logs = objects.flatMap((ref) => {
     const located = snapshot.find(ref);
@@ -222,9 +229,12 @@ function linkOfMostPods(
   const counts = new Map<Finding, number>();
   for (const { ref } of pods) {
     const own = (byObject.get(keyOf(ref)) ?? []).filter(({ rule, severity }) => !isRollUp(rule) && severity !== "info");
-    const node = causesOf(snapshot, ref).flatMap(({ kind, from }) => (kind === "node" ? (byObject.get(keyOf(from)) ?? []) : []));
+    const node = causesOf(snapshot, ref).flatMap(({ kind, from }) =>
+      kind === "node" ? (byObject.get(keyOf(from)) ?? []) : [],
+    );
     const told = own.length > 0 ? own : node.filter(({ rule }) => mayExplain(rule, finding.rule, ["node"]));
-    for (const root of new Set(told.map((each) => rootOf(each, parents)))) counts.set(root, (counts.get(root) ?? 0) + 1);
+    for (const root of new Set(told.map((each) => rootOf(each, parents))))
+      counts.set(root, (counts.get(root) ?? 0) + 1);
   }
   const [most] = [...byRoot].sort(([a, [first]], [b, [second]]) => {
     const more = (counts.get(b) ?? 0) - (counts.get(a) ?? 0);
@@ -334,7 +344,8 @@ function contributionsTo(
 function sharedWith(root: Finding, { links, roots }: Web): readonly Finding[] {
   return [...links]
     .filter(
-      ([finding, found]) => roots.get(finding) !== root && found.some(({ parent }) => (roots.get(parent) ?? parent) === root),
+      ([finding, found]) =>
+        roots.get(finding) !== root && found.some(({ parent }) => (roots.get(parent) ?? parent) === root),
     )
     .map(([finding]) => finding)
     .sort(compareFindings);
@@ -350,7 +361,8 @@ function asleepBehind(snapshot: Snapshot, root: Finding): readonly Contribution[
     );
     for (const ref of frontier) {
       const located = snapshot.find(ref);
-      const hasReplicas = isOfKind(located, "Deployment") || isOfKind(located, "StatefulSet") || isOfKind(located, "ReplicaSet");
+      const hasReplicas =
+        isOfKind(located, "Deployment") || isOfKind(located, "StatefulSet") || isOfKind(located, "ReplicaSet");
       if (hasReplicas && located.object.spec?.replicas === 0) asleep.set(keyOf(ref), ref);
     }
   }
@@ -405,7 +417,10 @@ const relatedLimit = 5;
  * What may have to do with each other without a path between them: an incident of a node, a zone, a registry or a policy, and
  * incidents of Pods that are there and went bad at about that time. Two Pods on one node are not enough.
  */
-function possiblyRelated(snapshot: Snapshot, incidents: readonly Incident[]): ReadonlyMap<string, readonly Contribution[]> {
+function possiblyRelated(
+  snapshot: Snapshot,
+  incidents: readonly Incident[],
+): ReadonlyMap<string, readonly Contribution[]> {
   const related = new Map<string, Contribution[]>();
   const relate = (incident: Incident, other: Incident, what: string): void => {
     const known = related.get(incident.id) ?? [];
@@ -462,7 +477,8 @@ function placesOf(snapshot: Snapshot, { members }: Incident): ReadonlySet<string
     for (const ref of objects.slice(0, 50)) {
       if (ref.kind !== "Pod") continue;
       for (const { kind, from } of causesOf(snapshot, ref)) {
-        if (kind === "node" || kind === "policy" || (kind === "image" && rule.startsWith("image-"))) places.add(keyOf(from));
+        if (kind === "node" || kind === "policy" || (kind === "image" && rule.startsWith("image-")))
+          places.add(keyOf(from));
       }
     }
   }
@@ -484,7 +500,8 @@ function chainOf(snapshot: Snapshot, root: Finding, members: readonly Finding[])
   const add = (ref: ObjectRef, count = 1): void => {
     if (steps.some((step) => keyOf(step) === keyOf(ref))) return;
     // Zones and registries are no objects: only what could be there can be missing.
-    const isMissing = isKindName(ref.kind) && snapshot.find(ref) === undefined && snapshot.isComplete(ref.kind, ref.namespace);
+    const isMissing =
+      isKindName(ref.kind) && snapshot.find(ref) === undefined && snapshot.isComplete(ref.kind, ref.namespace);
     steps.push({ ...ref, ...(count > 1 && { count }), ...(isMissing && { missing: true }) });
   };
   if (root.cause !== undefined) add(root.cause);
@@ -566,6 +583,9 @@ function scoreOf(snapshot: Snapshot, incident: Incident): number {
 function isFlapping(snapshot: Snapshot, { rule, object }: Finding): boolean {
   if (rule === "node-flapping") return true;
   if (object.kind !== "Node") return false;
-  const times = snapshot.eventsOf(object).filter(({ reason }) => reason === "NodeNotReady").map(({ count }) => count);
+  const times = snapshot
+    .eventsOf(object)
+    .filter(({ reason }) => reason === "NodeNotReady")
+    .map(({ count }) => count);
   return times.reduce((sum, count) => sum + count, 0) >= 3;
 }

@@ -156,7 +156,12 @@ const explanations: readonly Explanation[] = [
   },
   {
     causes: ["service-selector-*", "service-target-port-*", "service-no-ready-endpoints"],
-    symptoms: ["ingress-backend-no-endpoints", "route-backend-no-endpoints", "webhook-no-endpoints", "apiservice-unavailable"],
+    symptoms: [
+      "ingress-backend-no-endpoints",
+      "route-backend-no-endpoints",
+      "webhook-no-endpoints",
+      "apiservice-unavailable",
+    ],
     along: ["backend"],
   },
   {

@@ -88,7 +88,10 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
     neighbours,
     events: eventsAround(snapshot, object),
     checkedBy: checkers
-      .filter(({ name, needs }) => report.analyzers.includes(name) && (name === object.kind || needs.some((kind) => kind === object.kind)))
+      .filter(
+        ({ name, needs }) =>
+          report.analyzers.includes(name) && (name === object.kind || needs.some((kind) => kind === object.kind)),
+      )
       .map(({ name, rules }) => ({ analyzer: name, rules: Object.keys(rules).length })),
     gaps: report.coverage.filter(
       ({ what, namespace, level }) =>
@@ -120,7 +123,8 @@ function roleIn({ root, members, chain, affected }: Incident, object: ObjectRef)
   const key = keyOf(object);
   const isOne = (ref: ObjectRef | undefined): boolean => ref !== undefined && keyOf(ref) === key;
   if (isOne(root.cause) || isOne(root.owner) || root.objects.some(isOne)) return "cause";
-  if (members.some(({ objects, owner, cause }) => isOne(owner) || isOne(cause) || objects.some(isOne))) return "symptom";
+  if (members.some(({ objects, owner, cause }) => isOne(owner) || isOne(cause) || objects.some(isOne)))
+    return "symptom";
   const touched = [...chain, ...affected.workloads, ...affected.services, ...members.flatMap(({ related }) => related)];
   return touched.some(isOne) ? "affected" : undefined;
 }
@@ -136,9 +140,11 @@ function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIn
     const key = keyOf(ref);
     if (key === keyOf(object) || found.has(key)) return false;
     const now = conditionNow(snapshot, ref, byObject);
-    if (now.state !== "failing" && now.state !== "missing" && (background.has(edge) || !isKindName(ref.kind))) return false;
+    if (now.state !== "failing" && now.state !== "missing" && (background.has(edge) || !isKindName(ref.kind)))
+      return false;
     // The reader knows its owner, which says what is wrong; and a node's own lease is part of the node.
-    if ((ref.kind === "ReplicaSet" && now.state === "unsettled") || (ref.kind === "Lease" && now.state === "fine")) return true;
+    if ((ref.kind === "ReplicaSet" && now.state === "unsettled") || (ref.kind === "Lease" && now.state === "fine"))
+      return true;
     const findings = [...new Set((byObject.get(key) ?? []).map(({ title }) => title))];
     found.set(key, { object: ref, side, edge, hops, findings, ...now });
     return true;
@@ -146,7 +152,9 @@ function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIn
   let frontier: readonly ObjectRef[] = [object];
   for (let hops = 1; hops <= mostHops && frontier.length > 0; hops += 1) {
     frontier = frontier.flatMap((ref) =>
-      causesOf(snapshot, ref).flatMap(({ kind, from }) => (meet("needs", kind, from, hops) && !background.has(kind) ? [from] : [])),
+      causesOf(snapshot, ref).flatMap(({ kind, from }) =>
+        meet("needs", kind, from, hops) && !background.has(kind) ? [from] : [],
+      ),
     );
   }
   const located = isKindName(object.kind) ? snapshot.find(object) : undefined;
@@ -167,7 +175,10 @@ function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIn
   return [...found.values()]
     .sort(
       (a, b) =>
-        compareText(a.side, b.side) || stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state) || a.hops - b.hops || compareRefs(a.object, b.object),
+        compareText(a.side, b.side) ||
+        stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state) ||
+        a.hops - b.hops ||
+        compareRefs(a.object, b.object),
     )
     .slice(0, mostNeighbours);
 }
@@ -175,7 +186,9 @@ function neighboursOf(snapshot: Snapshot, object: ObjectRef, byObject: FindingIn
 const stateOrder: readonly ObjectState[] = ["missing", "failing", "unsettled", "not-read", "fine"];
 
 /** The graph read backwards: for each object, those that it can break. */
-function servedBy(snapshot: Snapshot): ReadonlyMap<string, readonly { readonly kind: EdgeKind; readonly ref: ObjectRef }[]> {
+function servedBy(
+  snapshot: Snapshot,
+): ReadonlyMap<string, readonly { readonly kind: EdgeKind; readonly ref: ObjectRef }[]> {
   const index = new Map<string, { kind: EdgeKind; ref: ObjectRef }[]>();
   for (const kind of kindNames) {
     if (kind === "Event") continue;
@@ -199,7 +212,11 @@ function conditionNow(snapshot: Snapshot, ref: ObjectRef, byObject: FindingIndex
   const located = isKindName(ref.kind) ? snapshot.find(ref) : undefined;
   if (located === undefined && customOf(snapshot, ref) === undefined) {
     const isGone = isKindName(ref.kind) && snapshot.isComplete(ref.kind, ref.namespace);
-    return { state: isGone ? "missing" : worst === undefined ? "not-read" : "failing", words: isGone ? "does not exist" : "", ...severity };
+    return {
+      state: isGone ? "missing" : worst === undefined ? "not-read" : "failing",
+      words: isGone ? "does not exist" : "",
+      ...severity,
+    };
   }
   const { words, isGood } = located === undefined ? { words: "", isGood: true } : statusOf(snapshot, located);
   if (worst !== undefined && worst.severity !== "info") return { state: "failing", words, ...severity };
@@ -208,7 +225,10 @@ function conditionNow(snapshot: Snapshot, ref: ObjectRef, byObject: FindingIndex
 
 /** The custom resource that the reference names. */
 export function customOf(snapshot: Snapshot, ref: ObjectRef): ObjectRef | undefined {
-  return snapshot.customResources().map(refOfCustom).find((custom) => keyOf(custom) === keyOf(ref));
+  return snapshot
+    .customResources()
+    .map(refOfCustom)
+    .find((custom) => keyOf(custom) === keyOf(ref));
 }
 
 interface Status {
@@ -238,7 +258,10 @@ function statusOf(snapshot: Snapshot, located: Located): Status {
   }
   if (isOfKind(located, "DaemonSet")) {
     const { desiredNumberScheduled = 0, numberReady = 0 } = located.object.status ?? {};
-    return { words: `${numberReady} of ${desiredNumberScheduled} ready`, isGood: numberReady >= desiredNumberScheduled };
+    return {
+      words: `${numberReady} of ${desiredNumberScheduled} ready`,
+      isGood: numberReady >= desiredNumberScheduled,
+    };
   }
   if (isOfKind(located, "Job")) {
     const failed = conditionOf(located.object, "Failed")?.status === "True";
@@ -250,12 +273,19 @@ function statusOf(snapshot: Snapshot, located: Located): Status {
     const closed = located.object.spec?.unschedulable === true;
     return { words: `${ready ? "Ready" : "not ready"}${closed ? ", cordoned" : ""}`, isGood: ready && !closed };
   }
-  if (isOfKind(located, "PersistentVolumeClaim") || isOfKind(located, "PersistentVolume") || isOfKind(located, "Namespace")) {
+  if (
+    isOfKind(located, "PersistentVolumeClaim") ||
+    isOfKind(located, "PersistentVolume") ||
+    isOfKind(located, "Namespace")
+  ) {
     const { phase = "not known" } = located.object.status ?? {};
     return { words: phase, isGood: ["Bound", "Available", "Active"].includes(phase) };
   }
   if (isOfKind(located, "Service")) {
-    if (located.object.spec?.selector === undefined || !snapshot.isComplete("EndpointSlice", located.object.metadata?.namespace)) {
+    if (
+      located.object.spec?.selector === undefined ||
+      !snapshot.isComplete("EndpointSlice", located.object.metadata?.namespace)
+    ) {
       return { words: "", isGood: true };
     }
     const usable = endpointsOf(snapshot, located.object).filter(isUsable).length;
@@ -273,7 +303,8 @@ function statusOf(snapshot: Snapshot, located: Located): Status {
 function eventsAround(snapshot: Snapshot, object: ObjectRef): readonly EventRecord[] {
   const located = isKindName(object.kind) ? snapshot.find(object) : undefined;
   const uid = located?.object.metadata?.uid;
-  const parts = uid === undefined ? [] : snapshot.dependentsOf(uid).filter(({ kind }) => kind === "ReplicaSet" || kind === "Job");
+  const parts =
+    uid === undefined ? [] : snapshot.dependentsOf(uid).filter(({ kind }) => kind === "ReplicaSet" || kind === "Job");
   const refs = [
     located === undefined ? object : refOf(located.kind, located.object),
     ...parts.map((part) => refOf(part.kind, part.object)),

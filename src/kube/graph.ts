@@ -13,6 +13,7 @@ import { policiesOn } from "./network-policy.ts";
 import { keyOf, namedRef, type ObjectRef, refOf } from "./object-ref.ts";
 import {
   controllerOf,
+  dependentsOfKind,
   oncePerSnapshot,
   podsMatching,
   podsOnNode,
@@ -83,7 +84,7 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
     if (from !== undefined) edges.push({ kind: edge, from });
   };
   // What was found under a kind has the type of that kind; each branch below names its own.
-  const as = <K extends keyof ByKind>(_kind: K): KubeObject<K> => located.object as KubeObject<K>;
+  const as = <K extends keyof ByKind>(_kind: K): KubeObject<K> => located.object;
 
   if (uid !== undefined) {
     for (const child of snapshot.dependentsOf(uid)) {
@@ -231,7 +232,8 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
     case "TriggerAuthentication": {
       const { secretTargetRef = [], configMapTargetRef = [] } = as("TriggerAuthentication").spec ?? {};
       for (const { name } of secretTargetRef) if (name !== undefined) add("ref", namedRef("Secret", namespace, name));
-      for (const { name } of configMapTargetRef) if (name !== undefined) add("ref", namedRef("ConfigMap", namespace, name));
+      for (const { name } of configMapTargetRef)
+        if (name !== undefined) add("ref", namedRef("ConfigMap", namespace, name));
       break;
     }
     case "Certificate": {
@@ -253,7 +255,12 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
       const { gatewayClassName = "", listeners = [] } = as("Gateway").spec ?? {};
       if (gatewayClassName !== "") add("class", namedRef("GatewayClass", undefined, gatewayClassName));
       for (const { tls } of listeners) {
-        for (const { group = "", kind: target = "Secret", namespace: other = namespace, name } of tls?.certificateRefs ?? []) {
+        for (const {
+          group = "",
+          kind: target = "Secret",
+          namespace: other = namespace,
+          name,
+        } of tls?.certificateRefs ?? []) {
           if (group === "" && target === "Secret" && name !== undefined) add("tls", namedRef("Secret", other, name));
         }
       }
@@ -269,7 +276,8 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
       for (const { group = "", kind: target = "Service", namespace: other = namespace, name } of rules.flatMap(
         ({ backendRefs = [] }) => backendRefs,
       )) {
-        if (group === "" && target === "Service" && name !== undefined) add("backend", namedRef("Service", other, name));
+        if (group === "" && target === "Service" && name !== undefined)
+          add("backend", namedRef("Service", other, name));
       }
       break;
     }
@@ -322,10 +330,7 @@ const platformOnNode = oncePerSnapshot((snapshot) => {
   for (const set of snapshot.list("DaemonSet")) {
     if (!platformNamespaces.test(set.metadata?.namespace ?? "")) continue;
     const uid = set.metadata?.uid;
-    for (const { kind, object } of uid === undefined ? [] : snapshot.dependentsOf(uid)) {
-      if (kind !== "Pod" || !("spec" in object)) continue;
-      // A dependent of kind Pod has the fields of a Pod.
-      const pod = object as KubeObject<"Pod">;
+    for (const pod of dependentsOfKind(snapshot, uid, "Pod")) {
       const node = pod.spec?.nodeName;
       if (node !== undefined && !isReady(pod)) push(byNode, node, refOf("DaemonSet", set));
     }
@@ -333,7 +338,8 @@ const platformOnNode = oncePerSnapshot((snapshot) => {
   return byNode;
 });
 
-const platformNamespaces = /^(?:kube-system|kube-flannel|calico-system|tigera-operator|cilium|metallb-system|rook-ceph|longhorn-system|kube-ovn|openshift-.+)$/;
+const platformNamespaces =
+  /^(?:kube-system|kube-flannel|calico-system|tigera-operator|cilium|metallb-system|rook-ceph|longhorn-system|kube-ovn|openshift-.+)$/;
 
 /** The lease by which a part of the control plane says that it works; a managed control plane shows none. */
 function leaseOf(snapshot: Snapshot, name: string): ObjectRef | undefined {
@@ -345,7 +351,12 @@ function leaseOf(snapshot: Snapshot, name: string): ObjectRef | undefined {
 const dnsServices = oncePerSnapshot((snapshot) =>
   ["kube-system", "openshift-dns"]
     .flatMap((namespace) => snapshot.inNamespace("Service", namespace))
-    .filter(({ metadata }) => metadata?.labels?.["k8s-app"] === "kube-dns" || metadata?.name === "kube-dns" || metadata?.name === "dns-default")
+    .filter(
+      ({ metadata }) =>
+        metadata?.labels?.["k8s-app"] === "kube-dns" ||
+        metadata?.name === "kube-dns" ||
+        metadata?.name === "dns-default",
+    )
     .map((service) => refOf("Service", service)),
 );
 
@@ -380,11 +391,19 @@ function partsOfCustom(snapshot: Snapshot, { uid }: ObjectRef): readonly Edge[] 
 
 /** The Certificates and ExternalSecrets that write a Secret (cert-manager.io; external-secrets.io, by the name that it gives or has). */
 function makersOf(snapshot: Snapshot, { namespace, name }: ObjectRef): readonly Edge[] {
-  const certificates = snapshot.inNamespace("Certificate", namespace ?? "").filter(({ spec }) => spec?.secretName === name);
+  const certificates = snapshot
+    .inNamespace("Certificate", namespace ?? "")
+    .filter(({ spec }) => spec?.secretName === name);
   const external = snapshot
     .customResources()
-    .filter(({ kind, object }) => kind === "ExternalSecret" && object.metadata?.namespace === namespace && secretMadeBy(object) === name);
-  return [...certificates.map((each) => refOf("Certificate", each)), ...external.map(refOfCustom)].map((from) => ({ kind: "tls", from }));
+    .filter(
+      ({ kind, object }) =>
+        kind === "ExternalSecret" && object.metadata?.namespace === namespace && secretMadeBy(object) === name,
+    );
+  return [...certificates.map((each) => refOf("Certificate", each)), ...external.map(refOfCustom)].map((from) => ({
+    kind: "tls",
+    from,
+  }));
 }
 
 /** The disruption budgets that guard Pods on a node. */
@@ -444,7 +463,9 @@ function refusersIn(snapshot: Snapshot, namespace: string | undefined, message: 
 function deletionWaitsFor(snapshot: Snapshot, namespace: KubeObject<"Namespace">): readonly ObjectRef[] {
   if (namespace.metadata?.deletionTimestamp === undefined) return [];
   const failing = failingGroupVersions(conditionOf(namespace, "NamespaceDeletionDiscoveryFailure")?.message);
-  const services = snapshot.list("APIService").filter(({ spec }) => failing.includes(`${spec?.group}/${spec?.version}`));
+  const services = snapshot
+    .list("APIService")
+    .filter(({ spec }) => failing.includes(`${spec?.group}/${spec?.version}`));
   const refusal = conditionOf(namespace, "NamespaceDeletionContentFailure")?.message;
   return [
     ...services.map((service) => refOf("APIService", service)),

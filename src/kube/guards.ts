@@ -56,12 +56,7 @@ export function ageOfObject(snapshot: Snapshot, object: WithMetadata): number | 
  * Whether a state that began at `since` has lasted long enough to be judged (G4). An unknown start falls back to the
  * object's creation; when that is unknown too (a bare manifest) the state counts as settled.
  */
-export function hasSettled(
-  snapshot: Snapshot,
-  object: WithMetadata,
-  grace: number,
-  since?: string | number,
-): boolean {
+export function hasSettled(snapshot: Snapshot, object: WithMetadata, grace: number, since?: string | number): boolean {
   const age = ageOf(snapshot, since) ?? ageOfObject(snapshot, object);
   return age === undefined || age >= grace;
 }

@@ -37,7 +37,8 @@ const customWords = oncePerSnapshot((snapshot) => {
   const known = new Map<string, { kind: string; group: string }>();
   const add = (name: string | undefined, entry: { kind: string; group: string }): void => {
     if (name === undefined || name === "") return;
-    for (const word of [name, `${name}.${entry.group}`]) if (!known.has(word.toLowerCase())) known.set(word.toLowerCase(), entry);
+    for (const word of [name, `${name}.${entry.group}`])
+      if (!known.has(word.toLowerCase())) known.set(word.toLowerCase(), entry);
   };
   for (const { spec } of snapshot.list("CustomResourceDefinition")) {
     const { kind = "", plural, shortNames = [] } = spec?.names ?? {};

@@ -431,7 +431,8 @@ export function requiredNodeTerms(spec: PodSpec | undefined): readonly NodeTerm[
   );
 }
 
-function nodeRequirementMet({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
+/** Whether a value satisfies one requirement of a node affinity; undefined for a label that the node lacks. */
+export function nodeRequirementMet({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);

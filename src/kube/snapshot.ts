@@ -185,10 +185,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     customReads: input.customReads ?? [],
     customResources: () => custom,
     list: listOf,
-    inNamespace: (kind, namespace) =>
-      byNamespace.get(kind)?.get(namespace) ?? [],
-    get: (kind, namespace, name) =>
-      byName.get(kind)?.get(slot(namespace, name)),
+    inNamespace: (kind, namespace) => byNamespace.get(kind)?.get(namespace) ?? [],
+    get: (kind, namespace, name) => byName.get(kind)?.get(slot(namespace, name)),
     find(ref) {
       if (!isKindName(ref.kind)) return undefined;
       const object = byName.get(ref.kind)?.get(slot(ref.namespace, ref.name));
@@ -202,7 +200,11 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
       const own = found === undefined ? [] : (bySubject.get(found) ?? []);
       const unnamed = bySubject.get(`${ref.kind}/${ref.namespace ?? ""}/${ref.name}`) ?? [];
       // An event whose uid reads like a name would be found twice.
-      return own.length === 0 || own === unnamed ? unnamed : unnamed.length === 0 ? own : [...own, ...unnamed].sort(newestFirst);
+      return own.length === 0 || own === unnamed
+        ? unnamed
+        : unnamed.length === 0
+          ? own
+          : [...own, ...unnamed].sort(newestFirst);
     },
     events: () => events().all,
     isComplete(kind, namespace) {

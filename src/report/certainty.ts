@@ -53,7 +53,10 @@ export function certaintyRows(
     ({ what, namespace, reason }) =>
       `the cause may be hidden: cannot list ${what}${namespace === undefined ? "" : ` in ${namespace}`}: ${reason}`,
   );
-  const shared = alsoExplains.map(({ object, owner }): Contribution => ({ object: owner ?? object, what: "in part; told with its main cause" }));
+  const shared = alsoExplains.map(({ object, owner }): Contribution => ({
+    object: owner ?? object,
+    what: "in part; told with its main cause",
+  }));
   return [
     { label: "besides", lines: (width) => contributionLines([...contributing, ...shared], width) },
     { label: "perhaps", lines: (width) => contributionLines(possiblyRelated, width) },
@@ -71,7 +74,8 @@ function contributionLines(all: readonly Contribution[], width: number): readonl
 export function certaintyJson(incident: Incident, refJson: (ref: ObjectRef) => object): object {
   const { links, contributing, alsoExplains, possiblyRelated, hiddenBy } = incident;
   const why = certaintyInWords(incident);
-  const named = (all: readonly Contribution[]): readonly object[] => all.map(({ object, ...rest }) => ({ object: refJson(object), ...rest }));
+  const named = (all: readonly Contribution[]): readonly object[] =>
+    all.map(({ object, ...rest }) => ({ object: refJson(object), ...rest }));
   return {
     ...(why !== "" && { confidenceReason: why }),
     ...(links !== undefined && { links }),

@@ -3,7 +3,6 @@
  * faults travel from configuration over Pods and workloads to Services and hosts. Inline SVG: readable without scripts,
  * sharp on paper, coloured by the page's own style sheet.
  */
-import type { Finding } from "../findings/finding.ts";
 import type { Incident } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
 import { keyOf, type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
@@ -35,7 +34,7 @@ const stages: readonly (readonly string[])[] = [
     "PodDisruptionBudget",
   ],
   ["Service", "APIService"],
-  ["Ingress", "HTTPRoute", "Gateway", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"],
+  ["Ingress", "HTTPRoute", "Gateway"],
   ["Host"],
 ];
 
@@ -84,7 +83,7 @@ function boxOf(
   { x, y }: { readonly x: number; readonly y: number },
 ): string {
   const full = `${kind} ${name}${note === "" ? "" : ` (${note})`}`;
-  const shown = fitted(name, 23);
+  const shown = fitted(name, 21);
   const head = note === "" ? kind : `${kind} · ${note}`;
   return `<g class="node ${severity ?? "quiet"}${isRoot ? " root" : ""}"><title>${escapeHtml(full)}</title><rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="7"/><rect class="edge" x="${x}" y="${y + 8}" width="4" height="${box.height - 16}" rx="2"/><text class="kind" x="${x + 14}" y="${y + 19}">${escapeHtml(fitted(head, 30))}</text><text class="name" x="${x + 14}" y="${y + 35}">${escapeHtml(shown)}</text></g>`;
 }
@@ -107,10 +106,7 @@ function curve(a: { readonly x: number; readonly y: number }, b: { readonly x: n
 
 function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] {
   const nodes = new Map<string, Node>();
-  const rootKey = keyOf(root.cause ?? rootSubject(root));
-  const first = Math.min(
-    ...[root.cause, rootSubject(root)].flatMap((ref) => (ref === undefined ? [] : [stageOf(ref.kind)])),
-  );
+  const rootKey = keyOf(startOf({ root, chain }));
   const worst = new Map<string, Severity>();
   const note = new Map<string, string>();
   for (const { owner, object, severity } of members) {
@@ -121,7 +117,7 @@ function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] 
     const key = keyOf(ref);
     if (nodes.has(key)) return;
     // A cause stands left of everything, whatever its kind.
-    const column = key === rootKey ? -1 : Math.max(first, stageOf(ref.kind));
+    const column = key === rootKey ? -1 : stageOf(ref.kind);
     nodes.set(key, {
       key,
       kind: clean(ref.kind),
@@ -139,8 +135,7 @@ function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] 
     ];
     if (marks.length > 0) note.set(keyOf(step), marks.join(", "));
   }
-  if (root.cause !== undefined) add(root.cause);
-  add(rootSubject(root));
+  add(startOf({ root, chain }));
   for (const step of chain) add(step);
   for (const member of members) add(member.owner ?? member.object);
   for (const ref of affected.services) add(ref);
@@ -148,8 +143,9 @@ function nodesOf({ root, members, chain, affected }: Incident): readonly Node[] 
   return [...nodes.values()];
 }
 
-function rootSubject({ owner, object }: Finding): ObjectRef {
-  return object.kind === "Pod" || object.kind === "ReplicaSet" ? (owner ?? object) : object;
+/** What the drawing begins with: the chain's own first step. */
+function startOf({ root, chain }: Pick<Incident, "root" | "chain">): ObjectRef {
+  return chain[0] ?? root.cause ?? root.object;
 }
 
 function stageOf(kind: string): number {
@@ -166,7 +162,7 @@ function edgesOf(
   const ownerOf = new Map<string, string>();
   for (const { owner, objects, object } of members)
     for (const ref of objects) ownerOf.set(keyOf(ref), keyOf(owner ?? object));
-  const rootKey = keyOf(root.cause ?? rootSubject(root));
+  const rootKey = keyOf(startOf({ root, chain }));
   const edges = new Map<string, readonly [string, string]>();
   const link = (from: string, to: string): void => {
     if ((columnOf.get(from) ?? 0) < (columnOf.get(to) ?? 0)) edges.set(`${from}\n${to}`, [from, to]);
@@ -175,7 +171,6 @@ function edgesOf(
     const before = chain[index - 1];
     if (before !== undefined) link(keyOf(before), keyOf(step));
   }
-  if (root.cause !== undefined) link(keyOf(root.cause), keyOf(rootSubject(root)));
   for (const { owner, object, objects, related, cause } of members) {
     const to = keyOf(owner ?? object);
     for (const ref of [...objects, ...related, ...(cause === undefined ? [] : [cause])]) {

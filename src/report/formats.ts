@@ -2,18 +2,13 @@
  * The forms of a report, one line each. A form is loaded when it is asked for; the command line repeats the names,
  * because it must not load this folder to print its help, and a test holds the two together.
  */
-import type { Rule } from "../findings/finding.ts";
 import type { Report } from "../findings/report.ts";
 import type { JsonOptions } from "./json.ts";
+import type { SarifOptions } from "./sarif.ts";
 import type { TextOptions } from "./text.ts";
 
 /** What the forms need besides the report. */
-export interface FormatOptions extends JsonOptions, TextOptions {
-  /** `0.1.0`, for forms that name the tool. */
-  readonly version: string;
-  /** The rules that ran, by id, for forms that describe them. */
-  readonly rules: Readonly<Record<string, Rule>>;
-}
+export interface FormatOptions extends JsonOptions, TextOptions, SarifOptions {}
 
 /** Writes a report in one form. Pure: the same report and options give the same bytes. */
 export type Renderer = (report: Report, options: FormatOptions) => string;

@@ -9,7 +9,6 @@ import type { AcceptedFinding, Changes, CoverageGap, Incident, Report } from "..
 import { compareText } from "../kube/object-ref.ts";
 import { formatDuration } from "../kube/time.ts";
 import { drawIncident } from "./drawing.ts";
-import type { FormatOptions } from "./formats.ts";
 import { pageScript, pageStyle } from "./html-page.ts";
 import { clean } from "./layout.ts";
 import { escapeHtml } from "./markup.ts";
@@ -17,7 +16,7 @@ import { logsOf, type Seen, seenOf, sourceAddress, stepName, symptomsOf } from "
 import { counted, formatMoment, isProblem, objectName, withThousands } from "./words.ts";
 
 /** The report as an HTML page. */
-export function renderHtml(report: Report, { version }: Pick<FormatOptions, "version">): string {
+export function renderHtml(report: Report, { version }: { readonly version: string }): string {
   const fresh = new Set(report.changes?.new ?? []);
   const hash = createHash("sha256").update(pageScript).digest("base64");
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
@@ -99,9 +98,7 @@ function controls({ incidents, changes }: Report): string {
     incidents.flatMap(({ members }) => members.map(({ owner, object }) => (owner ?? object).kind)),
   );
   const severities = distinct(incidents.map(({ severity }) => severity));
-  const select = (id: string, label: string, values: readonly string[]): string =>
-    `<select id="${id}" aria-label="${label}"><option value="">${label}</option>${values.map((value) => `<option>${escapeHtml(clean(value))}</option>`).join("")}</select>`;
-  return `<form class="controls" id="controls" hidden><input type="search" id="search" placeholder="Search objects, messages, rules…" aria-label="Search">${select("severity", "All severities", severities)}${select("namespace", "All namespaces", namespaces)}${select("kind", "All kinds", kinds)}${changes === undefined ? "" : '<label><input type="checkbox" id="new"> only new</label>'}<span id="count"></span></form>`;
+  return `<form class="controls" id="controls" hidden><input type="search" id="search" placeholder="Search objects, messages, rules…" aria-label="Search">${selectOf("severity", "All severities", severities)}${selectOf("namespace", "All namespaces", namespaces)}${selectOf("kind", "All kinds", kinds)}${changes === undefined ? "" : '<label><input type="checkbox" id="new"> only new</label>'}<span id="count"></span></form>`;
 }
 
 function distinct(values: readonly string[]): readonly string[] {
@@ -177,17 +174,10 @@ function symptomItem({ severity, owner, object, title }: Finding): string {
 
 function changesPart({ findings }: Report, changes: Changes): string {
   const fresh = new Set(changes.new);
-  const list = (
-    word: string,
-    items: readonly { readonly title: string; readonly object: Finding["object"] }[],
-  ): string =>
-    items.length === 0
-      ? ""
-      : `<details><summary>${counted(items.length, `${word} finding`)}</summary><ul>${items.map(({ object, title }) => `<li><b>${escapeHtml(objectName(object))}</b> ${escapeHtml(clean(title))}</li>`).join("")}</ul></details>`;
-  return `<section class="changes"><h2>Since ${formatMoment(changes.takenAt)}</h2><p>${changes.new.length} new · ${changes.resolved.length} resolved · ${changes.unchanged.length} unchanged${changes.unchecked.length === 0 ? "" : ` · ${changes.unchecked.length} not looked for this time`}</p>${list(
+  return `<section class="changes"><h2>Since ${formatMoment(changes.takenAt)}</h2><p>${changes.new.length} new · ${changes.resolved.length} resolved · ${changes.unchanged.length} unchanged${changes.unchecked.length === 0 ? "" : ` · ${changes.unchecked.length} not looked for this time`}</p>${changeList(
     "new",
     findings.filter(({ id }) => fresh.has(id)),
-  )}${list("resolved", changes.resolved)}</section>`;
+  )}${changeList("resolved", changes.resolved)}</section>`;
 }
 
 function acceptedPart(accepted: readonly AcceptedFinding[]): string {
@@ -199,20 +189,37 @@ function acceptedPart(accepted: readonly AcceptedFinding[]): string {
 }
 
 function coveragePart({ coverage, errors }: Report): string {
-  const row = ({ what, namespace, reason, analyzers, next }: CoverageGap): string =>
-    `<li><b>${escapeHtml(clean(what))}</b>${namespace === undefined ? "" : ` in ${escapeHtml(clean(namespace))}`}: ${escapeHtml(clean(reason))}${analyzers.length === 0 ? "" : ` <span class="dim">(${escapeHtml(analyzers.join(", "))})</span>`}${next === undefined ? "" : `<br>next: <code>${escapeHtml(clean(next))}</code>`}</li>`;
-  const part = (heading: string, id: string, items: readonly string[]): string =>
-    items.length === 0
-      ? ""
-      : `<section class="coverage"${id === "" ? "" : ` id="${id}"`}><h2>${heading}</h2><ul>${items.join("")}</ul></section>`;
   const untold = errors.filter((error) => !coverage.some(({ reason }) => error.includes(reason)));
   return [
-    part("Not checked", "coverage", coverage.filter(({ level }) => level === "gap").map(row)),
-    part("Left out", "", coverage.filter(({ level }) => level === "scope").map(row)),
-    part(
+    listPart("Not checked", "coverage", coverage.filter(({ level }) => level === "gap").map(gapItem)),
+    listPart("Left out", "", coverage.filter(({ level }) => level === "scope").map(gapItem)),
+    listPart(
       "Warnings",
       "",
       untold.map((error) => `<li>${escapeHtml(clean(error))}</li>`),
     ),
   ].join("");
+}
+
+function selectOf(id: string, label: string, values: readonly string[]): string {
+  return `<select id="${id}" aria-label="${label}"><option value="">${label}</option>${values.map((value) => `<option>${escapeHtml(clean(value))}</option>`).join("")}</select>`;
+}
+
+function gapItem({ what, namespace, reason, analyzers, next }: CoverageGap): string {
+  return `<li><b>${escapeHtml(clean(what))}</b>${namespace === undefined ? "" : ` in ${escapeHtml(clean(namespace))}`}: ${escapeHtml(clean(reason))}${analyzers.length === 0 ? "" : ` <span class="dim">(${escapeHtml(analyzers.join(", "))})</span>`}${next === undefined ? "" : `<br>next: <code>${escapeHtml(clean(next))}</code>`}</li>`;
+}
+
+function listPart(heading: string, id: string, items: readonly string[]): string {
+  return items.length === 0
+    ? ""
+    : `<section class="coverage"${id === "" ? "" : ` id="${id}"`}><h2>${heading}</h2><ul>${items.join("")}</ul></section>`;
+}
+
+function changeList(
+  word: string,
+  items: readonly { readonly title: string; readonly object: Finding["object"] }[],
+): string {
+  return items.length === 0
+    ? ""
+    : `<details><summary>${counted(items.length, `${word} finding`)}</summary><ul>${items.map(({ object, title }) => `<li><b>${escapeHtml(objectName(object))}</b> ${escapeHtml(clean(title))}</li>`).join("")}</ul></details>`;
 }

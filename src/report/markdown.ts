@@ -132,20 +132,15 @@ function evidenceLines(root: Finding, takenAt: number): readonly string[] {
 
 function changesPart(report: Report, changes: Changes): readonly string[] {
   const fresh = new Set(changes.new);
-  const list = (
-    word: string,
-    items: readonly { readonly title: string; readonly object: Finding["object"] }[],
-  ): readonly string[] =>
-    items.map(({ title, object }) => `- ${word}: ${code(objectName(object))} ${escaped(clean(title))}`);
   const unchecked = changes.unchecked.length === 0 ? "" : `, ${changes.unchecked.length} not looked for this time`;
   return [
     `**Since ${formatMoment(changes.takenAt)}**: ${changes.new.length} new, ${changes.resolved.length} resolved, ${changes.unchanged.length} unchanged${unchecked}`,
     "",
-    ...list(
+    ...changeList(
       "new",
       report.findings.filter(({ id }) => fresh.has(id)),
     ),
-    ...list("resolved", changes.resolved),
+    ...changeList("resolved", changes.resolved),
   ];
 }
 
@@ -210,4 +205,11 @@ function fenced(lines: readonly string[], language: string): readonly string[] {
   const longest = Math.max(2, ...lines.flatMap((line) => (line.match(/`+/g) ?? []).map(({ length }) => length)));
   const fence = "`".repeat(longest + 1);
   return [`${fence}${language}`, ...lines, fence];
+}
+
+function changeList(
+  word: string,
+  items: readonly { readonly title: string; readonly object: Finding["object"] }[],
+): readonly string[] {
+  return items.map(({ title, object }) => `- ${word}: ${code(objectName(object))} ${escaped(clean(title))}`);
 }

@@ -3,11 +3,10 @@
  * of a cluster are no files: they are logical locations, and beside each stands an artifact of the same name, because
  * GitHub refuses results without one. What is not checked is a notification of the invocation, never silence.
  */
-import type { Finding } from "../findings/finding.ts";
+import type { Finding, Rule } from "../findings/finding.ts";
 import type { AcceptedFinding, Changes, CoverageGap, KnownFinding, Report } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
 import { compareText, keyOf, type ObjectRef } from "../kube/object-ref.ts";
-import type { FormatOptions } from "./formats.ts";
 import { clean } from "./layout.ts";
 import { seenLine, seenOf, sourceAddress, stepName } from "./seen.ts";
 import { findingText, objectName } from "./words.ts";
@@ -19,8 +18,16 @@ const levels: Readonly<Record<Severity, "error" | "warning" | "note">> = {
   risk: "note",
 };
 
+/** What SARIF tells besides the report. */
+export interface SarifOptions {
+  /** `0.1.0`. */
+  readonly version: string;
+  /** The rules that ran, by id. */
+  readonly rules: Readonly<Record<string, Rule>>;
+}
+
 /** The report as SARIF JSON. */
-export function renderSarif(report: Report, { version, rules }: Pick<FormatOptions, "version" | "rules">): string {
+export function renderSarif(report: Report, { version, rules }: SarifOptions): string {
   const accepted = report.accepted ?? [];
   const gone = report.changes?.resolved ?? [];
   const ids = [
@@ -85,7 +92,7 @@ export function renderSarif(report: Report, { version, rules }: Pick<FormatOptio
   return `${JSON.stringify(log, undefined, 2)}\n`;
 }
 
-function ruleOf(id: string, finding: Finding | undefined, rules: FormatOptions["rules"]): object {
+function ruleOf(id: string, finding: Finding | undefined, rules: SarifOptions["rules"]): object {
   const rule = rules[id];
   const message = rule?.message ?? finding?.title ?? id;
   const why = rule?.why ?? finding?.why;

@@ -31,8 +31,9 @@ export function seenOf(finding: Finding, takenAt: number): readonly Seen[] {
       case "missing":
         return [{ on, name: "does not exist", value: "" }];
       case "log":
-        return [];
+        break;
     }
+    return [];
   });
 }
 

@@ -4,7 +4,9 @@ import { findingJson, incidentJson, refJson, timeText } from "./json.ts";
 
 /** The story of one object as JSON, ending in a newline; incidents and findings as in the report. */
 export function renderWhyJson(story: Story): string {
-  const findings = new Map(story.incidents.flatMap(({ incident }) => incident.members.map((member) => [member.id, member] as const)));
+  const findings = new Map(
+    story.incidents.flatMap(({ incident }) => incident.members.map((member) => [member.id, member] as const)),
+  );
   const { cluster, takenAt, object, now, neighbours, checkedBy, gaps } = story;
   const value = {
     schemaVersion: 1,
@@ -16,7 +18,11 @@ export function renderWhyJson(story: Story): string {
     ...(now.severity !== undefined && { severity: now.severity }),
     incidents: story.incidents.map(({ role, incident }) => ({ role, ...incidentJson(incident) })),
     findings: [...findings.values()].map(findingJson),
-    neighbours: neighbours.map(({ object: near, words, ...rest }) => ({ object: refJson(near), status: words, ...rest })),
+    neighbours: neighbours.map(({ object: near, words, ...rest }) => ({
+      object: refJson(near),
+      status: words,
+      ...rest,
+    })),
     events: story.events.map(eventJson),
     checkedBy,
     coverage: gaps,

@@ -46,28 +46,52 @@ const roleWords: Readonly<Record<StoryRole, string>> = {
   affected: "It is touched by this:",
 };
 
-function paintOf({ state, severity }: { readonly state: ObjectState; readonly severity?: string }, palette: Palette): (text: string) => string {
+function paintOf(
+  { state, severity }: { readonly state: ObjectState; readonly severity?: string },
+  palette: Palette,
+): (text: string) => string {
   if (state === "fine") return palette.good;
   if (state === "not-read") return palette.dim;
   return state === "unsettled" || severity === "warning" || severity === "info" ? palette.warning : palette.critical;
 }
 
-function headLines({ object, now, cluster, takenAt, incidents }: Story, width: number, { palette, unicode }: Omit<TextOptions, "flat">): readonly string[] {
+function headLines(
+  { object, now, cluster, takenAt, incidents }: Story,
+  width: number,
+  { palette, unicode }: Omit<TextOptions, "flat">,
+): readonly string[] {
   const dot = unicode ? " · " : " | ";
-  const state = now.state === "fine" && incidents.some(({ role }) => role === "affected") ? "fine itself, but touched by what is wrong elsewhere" : stateWords[now.state];
+  const state =
+    now.state === "fine" && incidents.some(({ role }) => role === "affected")
+      ? "fine itself, but touched by what is wrong elsewhere"
+      : stateWords[now.state];
   const facts = [objectName(object), ...(now.words === "" || now.state === "missing" ? [] : [clean(now.words)]), state];
   const paint = paintOf(now, palette);
   return [
     ...fill(facts, width, dot).map((line) => palette.strong(paint(line))),
-    ...fill([clean(cluster.name), `${cluster.source === "saved" ? "saved " : ""}${formatMoment(takenAt)}`], width, dot).map(palette.dim),
+    ...fill(
+      [clean(cluster.name), `${cluster.source === "saved" ? "saved " : ""}${formatMoment(takenAt)}`],
+      width,
+      dot,
+    ).map(palette.dim),
   ];
 }
 
-function incidentParts({ incidents, takenAt }: Story, options: Omit<TextOptions, "flat">): readonly (readonly string[])[] {
-  return incidents.map(({ role, incident }) => [options.palette.dim(roleWords[role]), ...renderIncident(incident, takenAt, options)]);
+function incidentParts(
+  { incidents, takenAt }: Story,
+  options: Omit<TextOptions, "flat">,
+): readonly (readonly string[])[] {
+  return incidents.map(({ role, incident }) => [
+    options.palette.dim(roleWords[role]),
+    ...renderIncident(incident, takenAt, options),
+  ]);
 }
 
-function neighbourLines({ neighbours, incidents }: Story, width: number, { palette, unicode }: Omit<TextOptions, "flat">): readonly string[] {
+function neighbourLines(
+  { neighbours, incidents }: Story,
+  width: number,
+  { palette, unicode }: Omit<TextOptions, "flat">,
+): readonly string[] {
   const told = neighbours.filter(({ state }) => state !== "fine");
   if (told.length === 0) return [];
   const known = new Set(incidents.flatMap(({ incident }) => incident.members.map(({ title }) => title)));
@@ -84,18 +108,34 @@ function neighbourLines({ neighbours, incidents }: Story, width: number, { palet
   return [palette.strong("Around it"), ...sides];
 }
 
-function neighbourLine(each: Neighbour, known: ReadonlySet<string>, width: number, palette: Palette, unicode: boolean): readonly string[] {
+function neighbourLine(
+  each: Neighbour,
+  known: ReadonlySet<string>,
+  width: number,
+  palette: Palette,
+  unicode: boolean,
+): readonly string[] {
   const mark = unicode ? (each.state === "failing" || each.state === "missing" ? "✖" : "▲") : "x";
   const [title] = each.findings.filter((text) => !known.has(text));
-  const facts = [each.words, each.state === "failing" ? (title ?? "") : each.state === "missing" ? "" : stateWords[each.state]];
-  const said = facts.filter((text) => text !== "").map(clean).join("; ");
+  const facts = [
+    each.words,
+    each.state === "failing" ? (title ?? "") : each.state === "missing" ? "" : stateWords[each.state],
+  ];
+  const said = facts
+    .filter((text) => text !== "")
+    .map(clean)
+    .join("; ");
   const how = each.hops === 1 && each.side === "needs" ? ` (${edgeKinds[each.edge]})` : "";
   return wrap(`${objectName(each.object)}${said === "" ? "" : `: ${said}`}${how}`, width - 6).map(
     (line, index) => `    ${index === 0 ? paintOf(each, palette)(mark) : " "} ${line}`,
   );
 }
 
-function eventLines({ events, object, takenAt }: Story, width: number, { palette, unicode }: Omit<TextOptions, "flat">): readonly string[] {
+function eventLines(
+  { events, object, takenAt }: Story,
+  width: number,
+  { palette, unicode }: Omit<TextOptions, "flat">,
+): readonly string[] {
   if (events.length === 0) return [];
   const shown = events.slice(-shownEvents);
   const times = shown.map((event) => momentOf(event, takenAt));
@@ -105,10 +145,14 @@ function eventLines({ events, object, takenAt }: Story, width: number, { palette
     const repeats = event.count > 1 ? ` ${unicode ? "×" : "x"}${event.count}` : "";
     const text = `${clean(event.reason)}${repeats}${whose}: ${shorten(clean(event.message), messageLimit, unicode ? "…" : "...")}`;
     const paint = event.type === "Warning" ? palette.warning : (line: string) => line;
-    return wrap(text, width - column - 2).map((line, row) => `  ${palette.dim(padTo(row === 0 ? (times[index] ?? "") : "", column))}${paint(line)}`);
+    return wrap(text, width - column - 2).map(
+      (line, row) => `  ${palette.dim(padTo(row === 0 ? (times[index] ?? "") : "", column))}${paint(line)}`,
+    );
   });
   const left = events.length - shown.length;
-  const heading = palette.strong(`What happened${left > 0 ? `, the last ${shown.length} of ${counted(events.length, "event")}` : ""}`);
+  const heading = palette.strong(
+    `What happened${left > 0 ? `, the last ${shown.length} of ${counted(events.length, "event")}` : ""}`,
+  );
   return [heading, ...lines];
 }
 
@@ -120,11 +164,16 @@ function fineLines({ neighbours, checkedBy }: Story, width: number, palette: Pal
   const fine = neighbours.filter(({ state }) => state === "fine");
   const names = fine.map(({ object, words }) => `${objectName(object)}${words === "" ? "" : ` (${clean(words)})`}`);
   const rules = checkedBy.reduce((sum, each) => sum + each.rules, 0);
-  const by = checkedBy.length === 0 ? "no rule looks at objects of this kind" : `${counted(rules, "rule")} of ${checkedBy.map(({ analyzer }) => analyzer).join(", ")}`;
+  const by =
+    checkedBy.length === 0
+      ? "no rule looks at objects of this kind"
+      : `${counted(rules, "rule")} of ${checkedBy.map(({ analyzer }) => analyzer).join(", ")}`;
   return [
     palette.strong("Looked at"),
     ...wrap(by, width - 2).map((line) => `  ${line}`),
-    ...(names.length === 0 ? [] : fill(["and fine:", ...someOf(names, shownFine)], width - 2).map((line) => `  ${palette.good(line)}`)),
+    ...(names.length === 0
+      ? []
+      : fill(["and fine:", ...someOf(names, shownFine)], width - 2).map((line) => `  ${palette.good(line)}`)),
   ];
 }
 
@@ -133,7 +182,9 @@ function gapLines({ gaps }: Story, width: number, palette: Palette): readonly st
   return [
     palette.strong(palette.warning("Not checked")),
     ...gaps.flatMap(({ what, namespace, reason }) =>
-      wrap(`${what}${namespace === undefined ? "" : ` in ${namespace}`}: ${clean(reason)}`, width - 2).map((line) => `  ${line}`),
+      wrap(`${what}${namespace === undefined ? "" : ` in ${namespace}`}: ${clean(reason)}`, width - 2).map(
+        (line) => `  ${line}`,
+      ),
     ),
   ];
 }

@@ -56,8 +56,7 @@ describe("answers", () => {
   });
 
   test("every text is unmasked", () => {
-    const shout = (text: string): string => text.toUpperCase();
-    expect(JSON.stringify(unmaskedExplanation(read, shout).steps[1])).toBe(
+    expect(JSON.stringify(unmaskedExplanation(read, (text) => text.toUpperCase()).steps[1])).toBe(
       '{"text":"CREATE IT","command":"KUBECTL -N SHOP CREATE CONFIGMAP CART","changes":true}',
     );
   });

@@ -1,15 +1,15 @@
 /** Against Azurite, Microsoft's own emulator of Blob Storage. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { azureCache, checkAzure } from "../../src/cache/drivers/azure.ts";
 import { keepsTheContract, keyOf } from "./contract.ts";
 
 const settings = { storageAccount: "devstoreaccount1", container: "diagnosis" };
-const program = join(dirname(createRequire(import.meta.url).resolve("azurite/package.json")), "dist/src/blob/main.js");
+const program = fileURLToPath(import.meta.resolve("azurite/dist/src/blob/main.js"));
 let azurite: ChildProcess | undefined;
 let env: Readonly<Record<string, string>> = {};
 
@@ -57,7 +57,7 @@ describe("Azure", () => {
       next: expect.stringContaining("--create"),
     });
     const cache = await azureCache(absent, env);
-    await expect(cache.get(keyOf("a"))).rejects.toThrow("it does not exist");
+    await expect(cache.set(keyOf("a"), "x")).rejects.toThrow("it does not exist");
     await checkAzure(absent, env, true);
     expect(await cache.get(keyOf("a"))).toBeUndefined();
     await cache.close();

@@ -1,5 +1,6 @@
 /** Against s3rver, a server of S3's API in memory and files that others wrote. */
 import { mkdtempSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import S3rver from "s3rver";
@@ -35,15 +36,25 @@ const settings = (bucket: string) => ({ region: "us-east-1", bucket, endpoint })
 keepsTheContract({ open: async () => s3Cache(settings("diagnosis")) });
 
 describe("S3", () => {
-  test("the list goes on beyond its first page of a thousand", async () => {
-    const cache = await s3Cache(settings("full"));
-    const keys = Array.from({ length: 1005 }, (_, index) => keyOf(String(index)));
-    for (let at = 0; at < keys.length; at += 50) {
-      await Promise.all(keys.slice(at, at + 50).map(async (key) => cache.set(key, "x")));
-    }
-    expect((await entriesOf(cache)).map(({ key }) => key)).toEqual(keys.sort());
+  test("the list goes on to the last page", async () => {
+    // s3rver's own second page needs a cipher that Node no longer has.
+    const pages = createServer(({ url = "" }, answer) => {
+      const next = /continuation-token=two/.test(url) ? "" : "<NextContinuationToken>two</NextContinuationToken>";
+      const key = keyOf(next);
+      answer
+        .setHeader("content-type", "application/xml")
+        .end(
+          `<ListBucketResult><IsTruncated>${next !== ""}</IsTruncated>${next}<Contents><Key>${key}</Key><Size>1</Size></Contents></ListBucketResult>`,
+        );
+    });
+    await new Promise<void>((resolve) => void pages.listen(0, "127.0.0.1", resolve));
+    const address = pages.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    const cache = await s3Cache({ ...settings("full"), endpoint: `http://127.0.0.1:${address.port}` });
+    expect(await entriesOf(cache)).toHaveLength(2);
     await cache.close();
-  }, 60_000);
+    pages.close();
+  });
 
   test("a bucket that is missing is told, and made only when asked for", async () => {
     await checkS3(settings("diagnosis"), false);
@@ -60,10 +71,10 @@ describe("S3", () => {
   });
 
   test("a wrong key is told apart", async () => {
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "wrong");
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "SOMEBODY");
     const cache = await s3Cache(settings("diagnosis"));
     await expect(cache.set(keyOf("a"), "x")).rejects.toThrow("access is denied");
     await cache.close();
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "S3RVER");
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "S3RVER");
   });
 });

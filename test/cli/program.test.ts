@@ -25,6 +25,12 @@ function quiet(command: Command): void {
 const globals = ["config", "kubeconfig", "kubecontext", "context", "color", "verbose"];
 const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs"];
 
+const provider = [
+  ...["backend", "model", "password", "passwordStdin", "passwordFile", "passwordEnv", "passwordCommand", "baseurl"],
+  ...["endpointname", "topp", "topk", "maxtokens", "stopsequences", "temperature", "engine", "providerRegion"],
+  ...["providerId", "compartmentId", "organizationId", "azureAPIType", "azureAPIVersion", "proxy", "header", "caFile"],
+];
+
 describe("flags", () => {
   test.each([
     [
@@ -43,8 +49,33 @@ describe("flags", () => {
         "since",
         "failOnNew",
         "ignoreFile",
+        "explain",
+        "backend",
+        "language",
+        // With and without `no-`.
+        "anonymize",
+        "anonymize",
+        "cache",
+        "aiTimeout",
+        "aiBudget",
+        "dryRunExplain",
       ],
     ],
+    ["auth add", [...provider, "force"]],
+    ["auth update", [...provider, "unset"]],
+    ["auth list", ["output", "details"]],
+    ["auth default", ["provider"]],
+    ["auth remove", ["backends"]],
+    ["auth test", ["backend"]],
+    ["generate", ["backend"]],
+    [
+      "cache add",
+      ["region", "endpoint", "insecure", "bucket", "projectid", "storageacc", "container", "create", "check"],
+    ],
+    ["cache get", ["output"]],
+    ["cache list", ["output", "olderThan"]],
+    ["cache purge", ["all", "yes"]],
+    ["cache remove", []],
     ["baseline", [...reading, "selector", "output", "include", "ignoreFile"]],
     ["snapshot", [...reading, "output", "anonymize"]],
     ["filters list", ["output"]],
@@ -103,7 +134,6 @@ describe("flags", () => {
     ["analyze --fliter Pod", "commander.unknownOption"],
     ["filters add", "commander.missingArgument"],
     ["snapshot", "commander.missingMandatoryOptionValue"],
-    ["analyze -o xml", "commander.invalidArgument"],
     ["analyze --fail-on any", "commander.invalidArgument"],
     ["analyze -f", "commander.optionMissingArgument"],
   ])("%s is refused", async (line, code) => {
@@ -147,7 +177,24 @@ describe("completion", () => {
   };
 
   test.each([
-    ["", ["analyze", "snapshot", "why", "rules", "filters", "version", "completion", "help"]],
+    [
+      "",
+      [
+        "analyze",
+        "baseline",
+        "snapshot",
+        "why",
+        "rules",
+        "filters",
+        "auth",
+        "generate",
+        "cache",
+        "version",
+        "serve",
+        "completion",
+        "help",
+      ],
+    ],
     ["ana", ["analyze"]],
     ["filters ", ["list", "add", "remove", "set", "reset", "help"]],
     ["filters add P", ["Pod"]],
@@ -155,8 +202,8 @@ describe("completion", () => {
     ["analyze -f ", ["CronJob", "Job", "Pod", "Service"]],
     ["analyze --filter Pod,j", ["Pod,Job"]],
     ["analyze --filter=S", ["--filter=Service"]],
-    ["analyze -o ", ["text", "json"]],
-    ["analyze -o json --fail", ["--fail-on"]],
+    ["analyze -o ", ["text", "json", "yaml", "ndjson", "sarif", "junit", "markdown", "html"]],
+    ["analyze -o json --fail", ["--fail-on", "--fail-on-new"]],
     ["analyze --fail-on w", ["warning"]],
     ["analyze --context ", ["prod", "test"]],
     ["--kubeconfig other analyze --kubecontext ", ["far"]],

@@ -26,7 +26,12 @@ const ids = [...new Set(analyzers.flatMap(({ rules }) => Object.keys(rules)))].s
 test("every rule is listed once, and in JSON with all that is known of it", async () => {
   const all = JSON.parse(await printed(undefined, "json"));
   expect(all.map(({ rule }: { rule: string }) => rule)).toEqual(ids);
-  expect(all.every(({ message, fix, docs, severities }: Record<string, string>) => message && fix && docs && (severities?.length ?? 0) > 0)).toBe(true);
+  expect(
+    all.every(
+      ({ message, fix, docs, severities }: Record<string, string>) =>
+        message && fix && docs && (severities?.length ?? 0) > 0,
+    ),
+  ).toBe(true);
   const text = await printed(undefined);
   expect(text).toContain(`${ids.length} rules; \`k8sgpt rules RULE\` explains one`);
   expect(text.split("\n").filter((line) => /^ {2}configmap-missing /.test(line)).length).toBe(1);
@@ -35,7 +40,15 @@ test("every rule is listed once, and in JSON with all that is known of it", asyn
 test("one rule is explained: when, why, when not, commands, fix, docs", async () => {
   const text = await printed("configmap-missing");
   expect(text).toMatch(/^configmap-missing\n {2}A ConfigMap that workloads name does not exist\n/);
-  for (const part of ["severity  critical or warning or info", "filters   ConfigMap", "why       Pods cannot start", "- optional references", "$ kubectl -n {namespace} get configmap", "fix  ", "https://kubernetes.io/docs/concepts/configuration/configmap/"]) {
+  for (const part of [
+    "severity  critical or warning or info",
+    "filters   ConfigMap",
+    "why       Pods cannot start",
+    "- optional references",
+    "$ kubectl -n {namespace} get configmap",
+    "fix  ",
+    "https://kubernetes.io/docs/concepts/configuration/configmap/",
+  ]) {
     expect(text).toContain(part);
   }
   expect(text.split("\n").every((line) => line.length <= 80)).toBe(true);

@@ -14,7 +14,7 @@ import { plain } from "../../src/report/text.ts";
 import { renderWhyJson } from "../../src/report/why-json.ts";
 import { renderWhy } from "../../src/report/why-text.ts";
 
-const options: WhyOptions = { analyzers: analyzers.filter(({ core }) => core), logs: false, signal: AbortSignal.timeout(60_000) };
+const options: WhyOptions = { analyzers, logs: false, signal: AbortSignal.timeout(60_000) };
 let shop: ClusterSource;
 
 beforeAll(async () => {
@@ -57,7 +57,9 @@ describe("why, in the broken shop", () => {
     const story = await told("deploy", "cart");
     expect(keyOf(story.object)).toBe("Deployment/shop/cart");
     expect(story.now).toMatchObject({ state: "failing", words: "0 of 2 ready", severity: "critical" });
-    expect(story.incidents.map(({ role, incident }) => [role, incident.root.rule])).toEqual([["symptom", "configmap-missing"]]);
+    expect(story.incidents.map(({ role, incident }) => [role, incident.root.rule])).toEqual([
+      ["symptom", "configmap-missing"],
+    ]);
     expect(near(story)).toEqual(
       expect.arrayContaining([
         "needs ConfigMap/shop/cart-config missing",
@@ -81,7 +83,9 @@ describe("why, in the broken shop", () => {
 
   test("a lost node, by its short name and as text", async () => {
     const story = await told("no", "shop-worker-6");
-    expect(story.incidents.map(({ role, incident }) => [role, incident.root.rule])).toEqual([["cause", "node-unreachable"]]);
+    expect(story.incidents.map(({ role, incident }) => [role, incident.root.rule])).toEqual([
+      ["cause", "node-unreachable"],
+    ]);
     const text = renderWhy(story, { width: 100, palette: plain, unicode: true });
     expect(text).toMatch(/^Node shop-worker-6 · not ready · not fine\n/);
     expect(text).toContain("It is where this begins:\n✖ CRITICAL  Node shop-worker-6");
@@ -102,7 +106,10 @@ describe("why, in the broken shop", () => {
   });
 
   test("JSON refers to findings by id, and is the same each time", async () => {
-    const [first, second] = [renderWhyJson(await told("svc", "cart")), renderWhyJson(await told("services", "cart", "shop"))];
+    const [first, second] = [
+      renderWhyJson(await told("svc", "cart")),
+      renderWhyJson(await told("services", "cart", "shop")),
+    ];
     expect(first).toBe(second);
     const { object, incidents, findings } = JSON.parse(first);
     expect(object).toEqual({ kind: "Service", namespace: "shop", name: "cart" });
@@ -111,16 +118,28 @@ describe("why, in the broken shop", () => {
 
   test.each([
     [{ kind: "deploy", name: "crat" }, 'There is no Deployment "crat" in broken-shop', "Did you mean cart?"],
-    [{ kind: "deploymnt", name: "cart" }, 'There is no kind "deploymnt" in broken-shop', "Did you mean deployment or deployments?"],
-    [{ kind: "deploy", name: "cart", namespace: "data" }, 'There is no Deployment "cart" in namespace "data" in broken-shop', "There is one in namespace shop: -n shop"],
+    [
+      { kind: "deploymnt", name: "cart" },
+      'There is no kind "deploymnt" in broken-shop',
+      "Did you mean deploy or deployment or deployments?",
+    ],
+    [
+      { kind: "deploy", name: "cart", namespace: "data" },
+      'There is no Deployment "cart" in namespace "data" in broken-shop',
+      "There is one in namespace shop: -n shop",
+    ],
   ])("%j is refused with the next step", async (words, message, next) => {
     expect(await refused(shop, words)).toEqual({ message, next, usage: true });
   });
 });
 
-describe("why, in small clusters", () => {
-  const pod = (namespace: string) => ({ metadata: { name: "web", namespace, uid: namespace } });
+function pod(namespace: string): {
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string };
+} {
+  return { metadata: { name: "web", namespace, uid: namespace } };
+}
 
+describe("why, in small clusters", () => {
   test("a name in two namespaces needs -n", async () => {
     const source = sourceOf({ objects: { Pod: [pod("b"), pod("a")] }, reads: [{ kind: "Pod", state: "complete" }] });
     expect(await refused(source, { kind: "pod", name: "web" })).toEqual({
@@ -132,7 +151,11 @@ describe("why, in small clusters", () => {
   });
 
   test("what could not be read is not said to be absent", async () => {
-    const source = sourceOf({ reads: [{ kind: "Pod", state: "unread", reason: 'forbidden for user "ci"', next: "kubectl auth can-i list pods" }] });
+    const source = sourceOf({
+      reads: [
+        { kind: "Pod", state: "unread", reason: 'forbidden for user "ci"', next: "kubectl auth can-i list pods" },
+      ],
+    });
     expect(await refused(source, { kind: "pod", name: "web" })).toEqual({
       message: 'Cannot know whether Pod "web" exists: forbidden for user "ci"',
       next: "kubectl auth can-i list pods",
@@ -151,7 +174,14 @@ describe("why, in small clusters", () => {
           takenAt: 1_000_000,
           cluster: { name: "small", source: "live" },
           objects: isWide ? {} : { Pod: [pod("a")] },
-          reads: [{ kind: "Pod", ...(isWide ? { state: "unread" as const, reason: "forbidden" } : { namespace: "a", state: "complete" as const }) }],
+          reads: [
+            {
+              kind: "Pod",
+              ...(isWide
+                ? { state: "unread" as const, reason: "forbidden" }
+                : { namespace: "a", state: "complete" as const }),
+            },
+          ],
         };
       },
     };
@@ -162,7 +192,9 @@ describe("why, in small clusters", () => {
   test("an object of the cluster's own kinds", async () => {
     const object = keepCustomObject({ metadata: { name: "blog", namespace: "web", uid: "x" } });
     if (object === undefined) throw new Error("the object was not kept");
-    const source = sourceOf({ customResources: [{ group: "example.org", version: "v1", kind: "Website", plural: "websites", object }] });
+    const source = sourceOf({
+      customResources: [{ group: "example.org", version: "v1", kind: "Website", plural: "websites", object }],
+    });
     const story = await why(source, { kind: "websites.example.org", name: "blog" }, options);
     expect(keyOf(story.object)).toBe("Website/web/blog");
     expect(story.now.state).toBe("fine");

@@ -11,6 +11,8 @@ const [first] = whole.findings;
 if (first === undefined) throw new Error("the sample has findings");
 const without = (id: string): Report => ({ ...whole, findings: whole.findings.filter((finding) => finding.id !== id) });
 
+const of = (report: Report, earlier = known) => changesSince(report, earlier, "known.json");
+
 describe("a baseline", () => {
   test("is read back as it was written, also from a JSON report", () => {
     expect(baselineFrom(JSON.parse(baselineText(known)))).toEqual(known);
@@ -25,7 +27,7 @@ describe("a baseline", () => {
       .split("\n")
       .filter((line) => line.startsWith("    {"));
     expect(lines).toHaveLength(known.findings.length);
-    expect(baselineText(baselineOf({ ...whole, findings: [...whole.findings].reverse() }))).toBe(baselineText(known));
+    expect(baselineText(baselineOf({ ...whole, findings: whole.findings.toReversed() }))).toBe(baselineText(known));
     expect(baselineText(known)).not.toContain("evidence");
   });
 
@@ -43,8 +45,6 @@ describe("a baseline", () => {
 });
 
 describe("changes", () => {
-  const of = (report: Report, earlier = known) => changesSince(report, earlier, "known.json");
-
   test("none", () => {
     expect(of(whole)).toMatchObject({
       new: [],

@@ -99,6 +99,10 @@ function observe(id: string, object: ObjectRef, more: Partial<Observation> = {})
   return { rule: id, object, evidence: [fact(object, "n", 1)], severity: "critical", ...more };
 }
 
+function idOf(pod: string, container: string): string | undefined {
+  return findingsOf([observe("pod-create-config-error", ref.pod(pod), { discriminator: container })])[0]?.id;
+}
+
 function findingsOf(observations: readonly Observation[]): readonly Finding[] {
   return foldFindings(
     snapshot,
@@ -138,11 +142,9 @@ describe("folding replicas", () => {
   });
 
   test("the id survives a restart of the Pods and differs between rules and containers", () => {
-    const id = (name: string, container: string): string | undefined =>
-      findingsOf([observe("pod-create-config-error", ref.pod(name), { discriminator: container })])[0]?.id;
-    expect(id("a", "app")).toBe(id("b", "app"));
-    expect(id("a", "app")).not.toBe(id("a", "proxy"));
-    expect(id("a", "app")).toMatch(/^[0-9a-f]{12}$/);
+    expect(idOf("a", "app")).toBe(idOf("b", "app"));
+    expect(idOf("a", "app")).not.toBe(idOf("a", "proxy"));
+    expect(idOf("a", "app")).toMatch(/^[0-9a-f]{12}$/);
   });
 
   test("a command with an unknown word is left out, odd names are quoted", () => {
@@ -235,5 +237,59 @@ describe("incidents", () => {
         expect(incidents).toEqual(sorted);
       }),
     );
+  });
+});
+
+describe("what stands beside an incident", () => {
+  const lost = observe("node-not-ready", ref.node, { since: 1000 });
+
+  test("a roll-up belongs to what explains most of its Pods; the other cause is told", () => {
+    // One Pod is on the lost node and says nothing itself; two wait for a ConfigMap.
+    const waiting = ["a", "b"].map((name) => observe("pod-create-config-error", ref.pod(name), { since: 2000 }));
+    const incidents = correlate(
+      snapshot,
+      findingsOf([lost, ...waiting, observe("deployment-unavailable", ref.deployment, { since: 3000 })]),
+    );
+    const [most] = incidents.filter(({ members }) => members.some(({ rule: id }) => id === "deployment-unavailable"));
+    expect(most?.root.rule).toBe("pod-create-config-error");
+    expect(most?.contributing).toEqual([
+      { object: namedRef("Node", undefined, "n1"), what: "m", finding: expect.any(String) },
+    ]);
+    const node = incidents.find(({ root }) => root.rule === "node-not-ready");
+    expect(node?.alsoExplains?.map(({ rule: id }) => id)).toContain("deployment-unavailable");
+  });
+
+  test("how each symptom hangs on its cause", () => {
+    const [incident] = correlate(snapshot, findingsOf(whole));
+    const ids = new Map(incident?.members.map(({ id, rule: name }) => [id, name]));
+    expect(incident?.confidence).toBe("strong");
+    expect(
+      incident?.links
+        ?.map(({ finding, explainedBy, strength }) => `${ids.get(finding)} <- ${ids.get(explainedBy)} (${strength})`)
+        .sort(),
+    ).toEqual([
+      "deployment-unavailable <- configmap-missing (exact)",
+      "ingress-backend-no-endpoints <- service-no-ready-endpoints (exact)",
+      "pod-create-config-error <- configmap-missing (exact)",
+      "service-no-ready-endpoints <- configmap-missing (strong)",
+    ]);
+  });
+
+  test("what could not be read and may hold the cause is said", () => {
+    const partial = createSnapshot({
+      takenAt: 10_000_000,
+      cluster: { name: "t", source: "saved" },
+      objects: {},
+      reads: [
+        { kind: "ConfigMap", state: "unread", reason: 'forbidden for user "ci"' },
+        { kind: "Secret", namespace: "other", state: "unread", reason: "forbidden" },
+      ],
+    });
+    const findings = foldFindings(partial, [
+      { analyzer: "T", rules, observation: observe("pod-create-config-error", ref.pod("a")) },
+    ]);
+    const [incident] = correlate(partial, findings);
+    // Another namespace's Secrets cannot be the cause.
+    expect(incident?.hiddenBy).toEqual([{ what: "configmaps", reason: 'forbidden for user "ci"' }]);
   });
 });

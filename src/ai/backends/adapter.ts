@@ -243,3 +243,17 @@ export function baseAddress(name: string, baseURL: string): string {
 export function joined({ system, prompt }: CompletionRequest): string {
   return system.trim() === "" ? prompt : `${system}\n\n${prompt}`;
 }
+
+/** What an answer cost, as far as the vendor tells. */
+export function costOf(
+  input: number | null | undefined,
+  output: number | null | undefined,
+): Pick<CompletionPart, "usage"> {
+  if (typeof input !== "number" && typeof output !== "number") return {};
+  return {
+    usage: {
+      ...(typeof input === "number" && { inputTokens: input }),
+      ...(typeof output === "number" && { outputTokens: output }),
+    },
+  };
+}

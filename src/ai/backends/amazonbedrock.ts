@@ -1,8 +1,8 @@
 import type { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import type { BackendFactory, CompletionPart, IAI } from "../backend.ts";
-import { type Attempt, backendOf, required } from "./adapter.ts";
+import { type Attempt, backendOf, costOf, required } from "./adapter.ts";
 import { awsAddress, awsOptions, awsRegion, regionWarnings, withHeaders } from "./aws.ts";
-import { families, type Family, textAt } from "./bedrock-families.ts";
+import { families, type Family, numberAt, textAt } from "./bedrock-families.ts";
 import { converse } from "./converse.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -77,7 +77,10 @@ async function* invoke(
     if (reason !== undefined) isFinished = true;
     if (reason === "refusal" || reason === "content_filtered") throw refusal(name, `withheld the answer: ${reason}`);
     const text = textAt(event, family.text);
-    if (text !== undefined) yield { text };
+    // Bedrock adds the cost to the last event, whatever the family.
+    const input = numberAt(event, ["amazon-bedrock-invocationMetrics", "inputTokenCount"]);
+    const output = numberAt(event, ["amazon-bedrock-invocationMetrics", "outputTokenCount"]);
+    yield { text: text ?? "", ...costOf(input, output) };
   }
   if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
 }

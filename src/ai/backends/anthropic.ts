@@ -1,5 +1,5 @@
 import type { BackendFactory, IAI } from "../backend.ts";
-import { type Attempt, backendOf, baseAddress, requiredKey } from "./adapter.ts";
+import { type Attempt, backendOf, baseAddress, costOf, requiredKey } from "./adapter.ts";
 import { defaultModels } from "./default-models.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -45,15 +45,15 @@ export const anthropic: BackendFactory = {
           output_config: { format: { type: "json_schema", schema: responseSchema } },
         }),
       });
-      let inputTokens = 0;
+      let inputTokens: number | undefined;
       let isFinished = false;
       for await (const event of events) {
-        if (event.type === "message_start") inputTokens = event.message.usage?.input_tokens ?? 0;
+        if (event.type === "message_start") inputTokens = event.message.usage?.input_tokens;
         if (event.type === "message_stop") isFinished = true;
         if (event.type === "content_block_delta" && event.delta.type === "text_delta") yield { text: event.delta.text };
         if (event.type === "message_delta") {
           if (event.delta.stop_reason === "refusal") throw refusal(name, "refused to answer");
-          yield { text: "", usage: { inputTokens, outputTokens: event.usage?.output_tokens ?? 0 } };
+          yield { text: "", ...costOf(inputTokens, event.usage?.output_tokens) };
         }
       }
       if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);

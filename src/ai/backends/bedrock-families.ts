@@ -16,7 +16,7 @@ export interface Family {
 
 const defaultMaxTokens = 2048;
 
-/** Families by the model's name, which a region's prefix may precede. The last ones to match nothing go through Converse. */
+/** Families by the model's name, which a region's prefix may precede. What is of no family here goes through Converse. */
 export const families: readonly Family[] = [
   {
     pattern: /^([a-z-]+\.)?anthropic\.claude-(?!v\d|instant)/,
@@ -92,9 +92,19 @@ export const families: readonly Family[] = [
 
 /** What lies at the end of the steps, when it is text. */
 export function textAt(value: unknown, steps: readonly (string | number)[]): string | undefined {
-  const found = steps.reduce<unknown>(
+  const found = valueAt(value, steps);
+  return typeof found === "string" ? found : undefined;
+}
+
+/** What lies at the end of the steps, when it is a number. */
+export function numberAt(value: unknown, steps: readonly (string | number)[]): number | undefined {
+  const found = valueAt(value, steps);
+  return typeof found === "number" ? found : undefined;
+}
+
+function valueAt(value: unknown, steps: readonly (string | number)[]): unknown {
+  return steps.reduce<unknown>(
     (holder, step) => (typeof holder === "object" && holder !== null ? Reflect.get(holder, step) : undefined),
     value,
   );
-  return typeof found === "string" ? found : undefined;
 }

@@ -1,6 +1,6 @@
 /** The chat API of OpenAI, which half of all vendors speak: one adapter for all of them, through OpenAI's SDK. */
 import type { BackendSettings, IAI } from "../backend.ts";
-import { type Attempt, backendOf } from "./adapter.ts";
+import { type Attempt, backendOf, costOf } from "./adapter.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
 
@@ -60,14 +60,14 @@ export async function chatCompletions(vendor: ChatCompletions): Promise<IAI> {
     });
     let isFinished = false;
     for await (const { choices, usage } of chunks) {
-      const cost = usage && { usage: { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens } };
+      const cost = costOf(usage?.prompt_tokens, usage?.completion_tokens);
       // The last chunk may carry the cost and no choice.
       const [choice] = choices ?? [];
       if (choice?.delta?.refusal) throw refusal(name, `refused to answer: ${choice.delta.refusal}`);
       if (choice?.finish_reason === "content_filter") throw refusal(name, "withheld the answer: content filter");
       if (choice?.finish_reason) isFinished = true;
       const text = choice?.delta?.content ?? "";
-      if (text !== "" || cost) yield { text, ...cost };
+      if (text !== "" || cost.usage !== undefined) yield { text, ...cost };
     }
     if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
   }

@@ -1,5 +1,5 @@
 import type { BackendFactory, IAI } from "../backend.ts";
-import { type Attempt, backendOf, baseAddress, requiredKey } from "./adapter.ts";
+import { type Attempt, backendOf, baseAddress, costOf, requiredKey } from "./adapter.ts";
 import { defaultModels } from "./default-models.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -46,7 +46,7 @@ export const cohere: BackendFactory = {
           throw refusal(name, `could not complete its answer (${finishReason})`, true);
         }
         const { inputTokens, outputTokens } = usage?.tokens ?? usage?.billedUnits ?? {};
-        yield { text: "", usage: { inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0 } };
+        yield { text: "", ...costOf(inputTokens, outputTokens) };
       }
       if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
     }

@@ -1,7 +1,7 @@
 /** Bedrock's Converse call, for every model that Bedrock has. */
 import type { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import type { CompletionPart } from "../backend.ts";
-import type { Attempt } from "./adapter.ts";
+import { type Attempt, costOf } from "./adapter.ts";
 import { refusal } from "./failure.ts";
 
 /** Asks through Converse and yields the answer as it arrives. */
@@ -46,9 +46,7 @@ export async function* converse(
       throw refusal(name, `withheld the answer: ${reason}`);
     }
     const { inputTokens, outputTokens } = event.metadata?.usage ?? {};
-    if (inputTokens !== undefined || outputTokens !== undefined) {
-      yield { text: "", usage: { inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0 } };
-    }
+    yield { text: "", ...costOf(inputTokens, outputTokens) };
   }
   if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
 }

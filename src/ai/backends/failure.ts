@@ -113,7 +113,7 @@ function causesOf(error: unknown): readonly unknown[] {
 function detailOf(chain: readonly unknown[]): string {
   const texts = chain
     .map(messageOf)
-    .map((text) => text.replace(/^fetch failed: /, ""))
+    .map((text) => text.replace(/^(fetch failed:|[45]\d\d) /, ""))
     .filter((text) => text.trim() !== "");
   return (
     texts.find(

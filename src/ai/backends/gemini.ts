@@ -1,5 +1,6 @@
 /** What Google's two APIs for Gemini share: the reading of a streamed answer. */
 import type { CompletionPart } from "../backend.ts";
+import { costOf } from "./adapter.ts";
 import { refusal } from "./failure.ts";
 
 /** The parts of a streamed answer that both of Google's SDKs have. */
@@ -45,13 +46,8 @@ export async function* geminiAnswer(name: string, chunks: AsyncIterable<GeminiCh
     const [candidate] = candidates ?? [];
     const reason = candidate?.finishReason;
     const text = (candidate?.content?.parts ?? []).map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
-    const usage = usageMetadata && {
-      usage: {
-        inputTokens: usageMetadata.promptTokenCount ?? 0,
-        outputTokens: usageMetadata.candidatesTokenCount ?? 0,
-      },
-    };
-    if (text !== "" || (reason !== undefined && usage)) yield { text, ...usage };
+    const cost = costOf(usageMetadata?.promptTokenCount, usageMetadata?.candidatesTokenCount);
+    if (text !== "" || reason !== undefined) yield { text, ...(reason !== undefined && cost) };
     if (reason === undefined) continue;
     isFinished = true;
     if (!completeReasons.includes(reason)) {

@@ -1,5 +1,5 @@
 import type { BackendFactory, IAI } from "../backend.ts";
-import { type Attempt, backendOf, baseAddress, requiredKey } from "./adapter.ts";
+import { type Attempt, backendOf, baseAddress, costOf, requiredKey } from "./adapter.ts";
 import { defaultModels } from "./default-models.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -46,10 +46,7 @@ export const huggingface: BackendFactory = {
         const [choice] = choices ?? [];
         if (choice?.finish_reason === "content_filter") throw refusal(name, "withheld the answer: content filter");
         if (choice?.finish_reason) isFinished = true;
-        const cost = counted && {
-          usage: { inputTokens: counted.prompt_tokens, outputTokens: counted.completion_tokens },
-        };
-        yield { text: choice?.delta?.content ?? "", ...cost };
+        yield { text: choice?.delta?.content ?? "", ...costOf(counted?.prompt_tokens, counted?.completion_tokens) };
       }
       if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
     }

@@ -1,5 +1,5 @@
 import type { BackendFactory, IAI } from "../backend.ts";
-import { type Attempt, backendOf, baseAddress, required, requiredKey } from "./adapter.ts";
+import { type Attempt, backendOf, baseAddress, costOf, required, requiredKey } from "./adapter.ts";
 import { defaultModels } from "./default-models.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -62,10 +62,10 @@ export const ibmwatsonxai: BackendFactory = {
       for await (const { data } of chunks) {
         const [choice] = data.choices ?? [];
         if (choice?.finish_reason) isFinished = true;
-        const cost = data.usage && {
-          usage: { inputTokens: data.usage.prompt_tokens ?? 0, outputTokens: data.usage.completion_tokens ?? 0 },
+        yield {
+          text: choice?.delta?.content ?? "",
+          ...costOf(data.usage?.prompt_tokens, data.usage?.completion_tokens),
         };
-        yield { text: choice?.delta?.content ?? "", ...cost };
       }
       if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
     }

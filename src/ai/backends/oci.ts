@@ -22,10 +22,7 @@ export const oci: BackendFactory = {
   async configure(settings): Promise<IAI> {
     const model = required(name, settings, "model");
     const compartmentId = required(name, settings, "compartmentId");
-    const { default: common } = await import("oci-common");
-    const {
-      default: { GenerativeAiInferenceClient },
-    } = await import("oci-generativeaiinference");
+    const { common, GenerativeAiInferenceClient } = await loadSdk();
     const { provider, region } = await identity(common, settings);
     const base = settings.baseURL ? baseAddress(name, settings.baseURL) : undefined;
     const transport = await openTransport(name, settings);
@@ -75,6 +72,19 @@ export const oci: BackendFactory = {
     });
   },
 };
+
+/** The HTTP client inside Oracle's SDK loads a deprecated module of Node's, and Node would warn the user of it. */
+async function loadSdk() {
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  try {
+    const { default: common } = await import("oci-common");
+    const { default: sdk } = await import("oci-generativeaiinference");
+    return { common, GenerativeAiInferenceClient: sdk.GenerativeAiInferenceClient };
+  } finally {
+    process.noDeprecation = noDeprecation ?? false;
+  }
+}
 
 type Common = (typeof OciCommon)["default"];
 

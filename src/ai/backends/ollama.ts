@@ -1,5 +1,5 @@
 import type { BackendFactory, IAI } from "../backend.ts";
-import { type Attempt, backendOf, baseAddress } from "./adapter.ts";
+import { type Attempt, backendOf, baseAddress, costOf } from "./adapter.ts";
 import { defaultModels } from "./default-models.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -42,7 +42,7 @@ export const ollama: BackendFactory = {
           continue;
         }
         isFinished = true;
-        yield { text: response, usage: { inputTokens: prompt_eval_count ?? 0, outputTokens: eval_count ?? 0 } };
+        yield { text: response, ...costOf(prompt_eval_count, eval_count) };
       }
       if (!isFinished) throw refusal(name, "ended its answer before it was complete, or gave none", true);
     }

@@ -5,8 +5,7 @@
 import type { Container, KubeObject, PodSpec } from "../../kube/kinds.ts";
 import { parseQuantity } from "../../kube/quantity.ts";
 import { isFinished } from "../../kube/guards.ts";
-import { oncePerSnapshot } from "../../kube/relations.ts";
-import { mapMatches } from "../../kube/selectors.ts";
+import { oncePerSnapshot, tolerates } from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 
 export type Node = KubeObject<"Node">;
@@ -59,71 +58,9 @@ export function allocatableOf(node: Node, resource: string): number | undefined 
   return parseQuantity(node.status?.allocatable?.[resource]);
 }
 
-interface NodeRequirement {
-  readonly key?: string;
-  readonly operator?: string;
-  readonly values?: readonly string[];
-}
-
-interface NodeSelectorTerm {
-  readonly matchExpressions?: readonly NodeRequirement[];
-  readonly matchFields?: readonly NodeRequirement[];
-}
-
-/** The required terms of the node affinity; any one of them is enough. */
-export function requiredTerms(spec: PodSpec | undefined): readonly NodeSelectorTerm[] {
-  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required?.nodeSelectorTerms ?? [];
-}
-
-/** Whether the Pod's nodeSelector and required node affinity admit the node. */
-export function isSelectedNode(spec: PodSpec | undefined, node: Node): boolean {
-  if (!mapMatches(spec?.nodeSelector ?? {}, node.metadata?.labels)) return false;
-  const terms = requiredTerms(spec);
-  return terms.length === 0 || terms.some((term) => termMatches(term, node));
-}
-
-function termMatches({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
-  // An empty term selects nothing.
-  if (matchExpressions.length + matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((one) => requirementMatches(one, node.metadata?.labels?.[one.key ?? ""])) &&
-    matchFields.every((one) => requirementMatches(one, one.key === "metadata.name" ? node.metadata?.name : undefined))
-  );
-}
-
-/** Whether a value satisfies one requirement of a node affinity. */
-export function requirementMatches({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number(value) > Number(values[0]);
-    case "Lt":
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
-}
-
 type Taint = NonNullable<NonNullable<Node["spec"]>["taints"]>[number];
 
 /** The taints that keep the Pod off the node (concepts/scheduling-eviction/taint-and-toleration/). */
 export function untoleratedTaints(spec: PodSpec | undefined, node: Node): readonly Taint[] {
-  return (node.spec?.taints ?? []).filter(
-    (taint) =>
-      taint.effect !== "PreferNoSchedule" &&
-      !(spec?.tolerations ?? []).some(
-        ({ key = "", operator = "Equal", value = "", effect = "" }) =>
-          (effect === "" || effect === taint.effect) &&
-          (key === "" ? operator === "Exists" : key === taint.key) &&
-          (operator === "Exists" || value === (taint.value ?? "")),
-      ),
-  );
+  return (node.spec?.taints ?? []).filter((taint) => taint.effect !== "PreferNoSchedule" && !tolerates(spec, taint));
 }

@@ -11,20 +11,17 @@ import {
 } from "../../kube/messages/scheduler.ts";
 import { namedRef, type ObjectRef, refOf } from "../../kube/object-ref.ts";
 import { formatBytes } from "../../kube/quantity.ts";
-import { controllerOf, oncePerSnapshot } from "../../kube/relations.ts";
+import {
+  controllerOf,
+  nodeRequirementMet,
+  nodeSelected,
+  oncePerSnapshot,
+  requiredNodeTerms,
+} from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs, parseTime, secondMs } from "../../kube/time.ts";
 import { currentEvents, type Pod, present, replicaSeverity, replicasFact } from "./pod-containers.ts";
-import {
-  allocatableOf,
-  freeOn,
-  isSelectedNode,
-  type Node,
-  requestOf,
-  requiredTerms,
-  requirementMatches,
-  untoleratedTaints,
-} from "./pod-nodes.ts";
+import { allocatableOf, freeOn, type Node, requestOf, untoleratedTaints } from "./pod-nodes.ts";
 
 export type SchedulingRule = `sched-${SchedulerReason}` | "sched-scheduler-silent" | "pod-scheduling-gated";
 
@@ -303,7 +300,7 @@ function unschedulable(snapshot: Snapshot, pod: Pod): Observation<SchedulingRule
   const said = condition?.message === undefined || condition.message === "" ? event?.message : condition.message;
   if (said === undefined) return undefined;
   const nodes = snapshot.isComplete("Node") ? snapshot.list("Node") : [];
-  const selected = nodes.filter((node) => isSelectedNode(pod.spec, node));
+  const selected = nodes.filter((node) => nodeSelected(pod.spec, node));
   const { clauses } = parseSchedulerMessage(said);
   // Nodes that the Pod does not select are not its trouble as long as it selects others.
   const dominant = dominantClause(clauses, ({ reason }) => reason === "node-selector" && selected.length > 0);
@@ -396,7 +393,7 @@ function join(snapshot: Snapshot, pod: Pod, clause: SchedulerClause, nodes: Node
       return claimJoin(snapshot, pod, clause);
     case "node-name":
       return {
-        evidence: requiredTerms(pod.spec)
+        evidence: (requiredNodeTerms(pod.spec) ?? [])
           .slice(0, 1)
           .map((term) => field(refOf("Pod", pod), nodeAffinityPath, JSON.stringify(term))),
       };
@@ -505,7 +502,7 @@ function selectorJoin(pod: Pod, nodes: readonly Node[]): Joined {
   const ref = refOf("Pod", pod);
   const selector = Object.entries(pod.spec?.nodeSelector ?? {});
   const evidence: Evidence[] = selector.length > 0 ? [field(ref, "spec.nodeSelector", pod.spec?.nodeSelector)] : [];
-  const terms = requiredTerms(pod.spec);
+  const terms = requiredNodeTerms(pod.spec) ?? [];
   if (terms.length > 0)
     evidence.push(
       field(
@@ -520,7 +517,7 @@ function selectorJoin(pod: Pod, nodes: readonly Node[]): Joined {
     ...terms.flatMap(({ matchExpressions = [] }) => matchExpressions),
   ];
   const lacking = wanted.find(
-    (one) => !nodes.some(({ metadata }) => requirementMatches(one, metadata?.labels?.[one.key ?? ""])),
+    (one) => !nodes.some(({ metadata }) => nodeRequirementMet(one, metadata?.labels?.[one.key ?? ""])),
   );
   if (lacking === undefined) {
     return {

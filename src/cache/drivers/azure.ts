@@ -18,7 +18,8 @@ export async function azureCache(
   return {
     async get(key) {
       try {
-        return (await container.getBlockBlobClient(key).downloadToBuffer()).toString("utf8");
+        const { readableStreamBody } = await container.getBlockBlobClient(key).download();
+        return readableStreamBody === undefined ? undefined : await textOf(readableStreamBody);
       } catch (error) {
         if (codeOf(error) === "BlobNotFound") return undefined;
         throw cannot("read from", settings, error);
@@ -79,13 +80,21 @@ async function containerFor(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ContainerClient> {
   const { BlobServiceClient } = await import("@azure/storage-blob");
+  // A cache is not worth a wait.
+  const options = { retryOptions: { maxTries: 2, tryTimeoutInMs: 5000, retryDelayInMs: 200 } };
   const connection = env[connectionVariable];
   if (connection !== undefined && connection !== "") {
-    return BlobServiceClient.fromConnectionString(connection).getContainerClient(container);
+    return BlobServiceClient.fromConnectionString(connection, options).getContainerClient(container);
   }
   const { DefaultAzureCredential } = await import("@azure/identity");
   const address = `https://${storageAccount}.blob.core.windows.net`;
-  return new BlobServiceClient(address, new DefaultAzureCredential()).getContainerClient(container);
+  return new BlobServiceClient(address, new DefaultAzureCredential(), options).getContainerClient(container);
+}
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(Buffer.from(part));
+  return Buffer.concat(parts).toString("utf8");
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -2,6 +2,7 @@
  * One file per key in a folder that only its owner can open. A file is written beside the old one and renamed over it.
  * The folder is kept within bounds: the files that were used longest ago go first.
  */
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CacheDriver, CacheEntry } from "../driver.ts";
@@ -54,7 +55,7 @@ export function fileCache(folder: string, bounds: FileCacheBounds = defaultBound
     async set(key, value) {
       const path = join(folder, checked(key));
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const temporary = `${path}.${process.pid}.${writes}.tmp`;
+      const temporary = `${path}.${randomUUID()}.tmp`;
       try {
         await writeFile(temporary, value, { mode: 0o600 });
         await rename(temporary, path);

@@ -69,7 +69,7 @@ export async function checkGcs(settings: GcsSettings, create: boolean): Promise<
 
 async function bucketFor({ projectId, bucket }: GcsSettings): Promise<Bucket> {
   const { Storage } = await import("@google-cloud/storage");
-  return new Storage({ projectId }).bucket(bucket);
+  return new Storage({ projectId, retryOptions: { maxRetries: 1, totalTimeout: 10 } }).bucket(bucket);
 }
 
 /** The stream of a listing is typed `any` by its library; it gives `File`s. */

@@ -17,7 +17,8 @@ export async function interplexCache(
   { connectionString }: InterplexSettings,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<CacheDriver> {
-  const grpc = await import("@grpc/grpc-js");
+  // CommonJS: in a bundle its names are found on the default export only.
+  const { default: grpc } = await import("@grpc/grpc-js");
   const address = (env[localVariable] ?? "") === "" ? connectionString : localAddress;
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const call = async (method: string, texts: readonly string[]): Promise<readonly string[]> =>

@@ -1,3 +1,4 @@
+import type * as s3 from "@aws-sdk/client-s3";
 import type { BucketLocationConstraint, S3Client } from "@aws-sdk/client-s3";
 import { Fault, messageOf } from "../../fault.ts";
 import type { CacheDriver } from "../driver.ts";
@@ -8,7 +9,7 @@ import type { S3Settings } from "../settings.ts";
  * Credentials come from AWS's own chain: environment, profile, web identity, instance.
  */
 export async function s3Cache(settings: S3Settings): Promise<CacheDriver> {
-  const sdk = await import("@aws-sdk/client-s3");
+  const sdk = await loadSdk();
   const client = await clientFor(settings);
   const { bucket: Bucket } = settings;
   return {
@@ -60,7 +61,7 @@ export async function s3Cache(settings: S3Settings): Promise<CacheDriver> {
 
 /** Whether the bucket is there, made first when `create` says so. @throws Fault that tells missing and forbidden apart. */
 export async function checkS3(settings: S3Settings, create: boolean): Promise<void> {
-  const sdk = await import("@aws-sdk/client-s3");
+  const sdk = await loadSdk();
   const client = await clientFor(settings);
   const { bucket: Bucket, region } = settings;
   try {
@@ -83,8 +84,13 @@ function asLocation(region: string): BucketLocationConstraint {
   return region as BucketLocationConstraint;
 }
 
+/** CommonJS: in a bundle its names are found on the default export only. */
+async function loadSdk(): Promise<typeof s3> {
+  return (await import("@aws-sdk/client-s3")).default;
+}
+
 async function clientFor({ region, endpoint, insecure }: S3Settings): Promise<S3Client> {
-  const { S3Client } = await import("@aws-sdk/client-s3");
+  const { S3Client } = await loadSdk();
   if (endpoint === undefined) return new S3Client({ region });
   const shared = {
     region,
@@ -95,14 +101,11 @@ async function clientFor({ region, endpoint, insecure }: S3Settings): Promise<S3
     responseChecksumValidation: "WHEN_REQUIRED",
   } as const;
   if (insecure !== true) return new S3Client(shared);
-  const [{ NodeHttpHandler }, { Agent }] = await Promise.all([
-    import("@smithy/node-http-handler"),
-    import("node:https"),
-  ]);
+  const [{ default: http }, { Agent }] = await Promise.all([import("@smithy/node-http-handler"), import("node:https")]);
   // `insecure` is the user's own choice for a server with a certificate of its own making.
   return new S3Client({
     ...shared,
-    requestHandler: new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
+    requestHandler: new http.NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
   });
 }
 

@@ -28,10 +28,13 @@ const list = { ...single, metadata: "application/json;as=PartialObjectMetadataLi
 /** What a source of the context `context` can read beside the kinds of kinds.ts. */
 export function anyReading(door: Door, context: string): AnyReading {
   const getObject = async (path: string, accept: string, signal: AbortSignal): Promise<Record<string, unknown>> =>
-    door.get(path, accept, signal, async ({ body }) => {
+    door.get(path, accept, signal, async ({ body, counted }) => {
       const chunks: Uint8Array[] = [];
       for await (const chunk of body) chunks.push(chunk);
-      return record(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+      const object = record(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+      const entries = object["items"] ?? object["rows"];
+      counted(Array.isArray(entries) ? entries.length : 1);
+      return object;
     });
   const orFault = async <T>(what: string, work: Promise<T>): Promise<T> => {
     try {

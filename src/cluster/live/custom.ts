@@ -58,7 +58,7 @@ export async function readCustomResources(
 }
 
 /** What to list for a definition: the version that is stored, when it is served; nothing for kinds that say nothing. */
-function wantedOf({ spec, status }: Definition): Wanted | undefined {
+export function wantedOf({ spec, status }: Definition): Wanted | undefined {
   const { group = "", names, versions = [] } = spec ?? {};
   const { kind = "", plural = "" } = names ?? {};
   if (group === "" || kind === "" || plural === "" || isKnownKind(kind, group) || isRecordKind(group, kind)) {
@@ -95,7 +95,11 @@ async function listCustom(
     do {
       const query = new URLSearchParams({ limit: String(pageSize), ...(token !== undefined && { continue: token }) });
       const path = `${listPath(wanted, namespace)}?${query.toString()}`;
-      const page = await door.get(path, "application/json", signal, async ({ body }) => pageOf(await textOf(body)));
+      const page = await door.get(path, "application/json", signal, async ({ body, counted }) => {
+        const read = pageOf(await textOf(body));
+        counted(read.objects.length);
+        return read;
+      });
       for (const object of page.objects) entries.push({ group, version, kind, plural, object });
       token = page.token;
       if (token !== undefined && entries.length + (page.remaining ?? 0) > maxCustomObjects) {

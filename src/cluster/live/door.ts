@@ -13,9 +13,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { createGunzip } from "node:zlib";
 import pLimit from "p-limit";
+import type { AuditLog } from "../audit.ts";
+import { type AccessPolicy, checkContext, refusedPath } from "../policy.ts";
 import { type Credentials, credentialSource } from "./credentials.ts";
 import { codeOf, networkFailure, readStatus, refusal, RequestFailure } from "./failure.ts";
-import type { Target } from "./kubeconfig.ts";
+import { type Target, textIn } from "./kubeconfig.ts";
 import { connected, openProxySocket, openSocket, proxyAuthorization, proxyOf } from "./proxy.ts";
 
 /** A successful answer. The body is unpacked; reading it throws a `RequestFailure` when it breaks off. */
@@ -23,6 +25,8 @@ interface Answer {
   /** In lower case, with its parameters. */
   readonly contentType: string;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Told by the reader how many objects it found, for the record. */
+  readonly counted: (objects: number) => void;
 }
 
 export interface Door {
@@ -52,6 +56,10 @@ export interface DoorOptions {
   readonly userAgent: string;
   readonly isInteractive: boolean;
   readonly onNote: (text: string) => void;
+  /** Each of them must allow what is asked. */
+  readonly policies?: readonly AccessPolicy[] | undefined;
+  /** Told of every request, sent or kept back. */
+  readonly audit?: AuditLog | undefined;
 }
 
 /** How often one request is sent again, by reason. Each of them is a GET: asking twice does no harm. */
@@ -88,10 +96,16 @@ interface Link {
 /**
  * Opens nothing yet: the first request connects.
  *
- * @throws {Fault} when the kubeconfig asks for something that is not supported.
+ * @throws {Fault} when the kubeconfig asks for something that is not supported, or a policy keeps the context closed.
  */
 export function openDoor(options: DoorOptions): Door {
-  const { target, env, requestTimeoutMs, userAgent } = options;
+  const { target, env, requestTimeoutMs, userAgent, policies = [], audit } = options;
+  checkContext(policies, target.context);
+  const actsAs = textIn(target.user, "as");
+  const reader = {
+    context: target.context,
+    user: actsAs === undefined ? target.userName : `${target.userName} as ${actsAs}`,
+  };
   const lifetime = new AbortController();
   const proxy = proxyOf(target, env);
   const credentials = credentialSource(target, proxy?.href, {
@@ -150,6 +164,9 @@ export function openDoor(options: DoorOptions): Door {
     read: (answer: Answer) => Promise<T>,
   ): Promise<T> => {
     const ending = new AbortController();
+    let status: number | undefined;
+    let objects: number | undefined;
+    let bytes = 0;
     const end = (failure: RequestFailure): void => ending.abort(failure);
     const onStop = (): void => end(stopped());
     signal.addEventListener("abort", onStop);
@@ -170,16 +187,21 @@ export function openDoor(options: DoorOptions): Door {
         ending.signal,
       );
       clock.touch();
+      status = head.status;
       const date = Date.parse(head.headers.date ?? "");
       if (!Number.isNaN(date)) clockOffsetMs = date - Date.now();
       const body = bodyOf(
         head,
-        () => clock.touch(),
+        (chunkBytes) => {
+          bytes += chunkBytes;
+          clock.touch();
+        },
         ending.signal,
         (error) => networkFailure(error, destination),
       );
       if (head.status >= 200 && head.status < 300) {
-        return await read({ contentType: (head.headers["content-type"] ?? "").toLowerCase(), body });
+        const counted = (count: number): void => void (objects = count);
+        return await read({ contentType: (head.headers["content-type"] ?? "").toLowerCase(), body, counted });
       }
       throw await answeredError(head, body, credentials.hint(given));
     } catch (error) {
@@ -190,10 +212,22 @@ export function openDoor(options: DoorOptions): Door {
       signal.removeEventListener("abort", onStop);
       // Lets go of an answer that was not read to its end.
       if (!ending.signal.aborted) ending.abort(stopped());
+      audit?.record({
+        ...reader,
+        path,
+        ...(status !== undefined && { status }),
+        ...(objects !== undefined && { objects }),
+        bytes,
+      });
     }
   };
 
   const get: Door["get"] = async (path, accept, signal, read) => {
+    const refused = refusedPath(policies, path);
+    if (refused !== undefined) {
+      audit?.record({ ...reader, path, bytes: 0, refused });
+      throw new RequestFailure(refused, { type: "policy", next: "Ask whoever keeps the policy" });
+    }
     const used = { busy: 0, cut: 0, notTaken: 0 };
     let given: Credentials | undefined;
     let isRenewed = false;
@@ -329,7 +363,7 @@ function isNotTaken(error: unknown): boolean {
 
 async function* bodyOf(
   head: Head,
-  touch: () => void,
+  touch: (bytes: number) => void,
   signal: AbortSignal,
   explain: (error: unknown) => RequestFailure,
 ): AsyncGenerator<Uint8Array> {
@@ -347,7 +381,7 @@ async function* bodyOf(
   let bytes = 0;
   try {
     for await (const chunk of unpacked) {
-      touch();
+      touch(chunk.length);
       bytes += chunk.length;
       yield chunk;
     }

@@ -13,6 +13,8 @@ export type FailureType =
   /** The connection broke before the whole answer was here. */
   | "cut"
   | "timeout"
+  /** It was never sent: a policy does not allow it. */
+  | "policy"
   /** The caller ended it. */
   | "stopped";
 

@@ -196,7 +196,7 @@ async function getList<K extends KindName>(
   objects: KubeObject<K>[],
   onHead: (head: ListHead) => void,
 ): Promise<ListHead> {
-  return door.get(path, accept, signal, async ({ contentType, body }) => {
+  return door.get(path, accept, signal, async ({ contentType, body, counted }) => {
     const codec = codecs.find(({ accept }) => contentType.split(";")[0]?.trim() === accept);
     if (codec === undefined) {
       const found = contentType === "" ? "an answer without a type" : contentType;
@@ -205,7 +205,9 @@ async function getList<K extends KindName>(
         next: "Check the server's address in the kubeconfig: something else than an API server may answer there",
       });
     }
-    return decoded(codec.decode(body, kind, (object) => objects.push(object), onHead));
+    const head = await decoded(codec.decode(body, kind, (object) => objects.push(object), onHead));
+    counted(objects.length);
+    return head;
   });
 }
 

@@ -4,15 +4,17 @@
  */
 import { isatty } from "node:tty";
 import { Fault } from "../../fault.ts";
-import type { ClusterInfo } from "../../kube/snapshot.ts";
+import type { ClusterInfo, Scope, SourceNote } from "../../kube/snapshot.ts";
 import { anyReading } from "./any.ts";
-import { stopped, openDoor } from "./door.ts";
+import { type Door, openDoor, stopped } from "./door.ts";
 import { faultOf, RequestFailure } from "./failure.ts";
 import { findTarget, type KubeconfigOptions } from "./kubeconfig.ts";
-import type { CodecChoice } from "./list.ts";
+import { type CodecChoice, listKind } from "./list.ts";
 import { readCustomResources } from "./custom.ts";
 import { readKinds } from "./read.ts";
-import type { ClusterSource, LogRequest } from "../source.ts";
+import type { AuditLog } from "../audit.ts";
+import { type AccessPolicy, allowedScope, namedNamespaces, restrictsNamespaces } from "../policy.ts";
+import type { ClusterSource, LogRequest, ReadRequest } from "../source.ts";
 
 export { listContexts } from "./kubeconfig.ts";
 
@@ -30,6 +32,10 @@ export interface LiveOptions extends KubeconfigOptions {
   readonly isInteractive?: boolean;
   /** Told what the user should know but what stops nothing: clocks that differ, what a credential plugin says. */
   readonly onNote?: (text: string) => void;
+  /** What may be read; each of them must allow it. */
+  readonly policies?: readonly AccessPolicy[];
+  /** Where each request is recorded. */
+  readonly audit?: AuditLog;
 }
 
 /** More than this between the two clocks is told (ages are measured by the server's). */
@@ -84,12 +90,13 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
     info,
     async read(request) {
       const takenAt = Date.now() + door.clockOffsetMs();
-      const { objects, reads } = await readKinds({ door, codec, namespace }, request);
+      const { scope, notes } = await scopeOf(request, options, door, namespace);
+      const { objects, reads } = await readKinds({ door, codec, namespace }, { ...request, scope });
       const custom =
         request.customResources === true
-          ? await readCustomResources(door, objects.CustomResourceDefinition ?? [], request)
+          ? await readCustomResources(door, objects.CustomResourceDefinition ?? [], { ...request, scope })
           : {};
-      return { takenAt, cluster: info, scope: request.scope, objects, reads, ...custom };
+      return { takenAt, cluster: info, scope, objects, reads, ...custom, ...(notes.length > 0 && { notes }) };
     },
     async log(request, signal) {
       try {
@@ -127,6 +134,33 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
     ...anyReading(door, context),
     close: () => door.close(),
   };
+}
+
+/**
+ * What a request may cover of what it asks for. Where policies restrict namespaces, no list of the whole cluster is sent:
+ * the namespaces that may be read are asked one by one.
+ */
+async function scopeOf(
+  { scope, signal }: ReadRequest,
+  { policies = [] }: LiveOptions,
+  door: Door,
+  own: string,
+): Promise<{ readonly scope: Scope; readonly notes: readonly SourceNote[] }> {
+  if (!restrictsNamespaces(policies)) return { scope, notes: [] };
+  if (scope.include !== undefined) return allowedScope(policies, scope, []);
+  const { objects, read } = await listKind(door, "auto", { kind: "Namespace", isMetadataOnly: true, signal });
+  const named = namedNamespaces(policies);
+  if (read.state === "complete") {
+    return allowedScope(policies, scope, objects.flatMap(({ metadata }) => metadata?.name ?? []));
+  }
+  const { scope: allowed, notes } = allowedScope(policies, scope, named ?? [own]);
+  if (named !== undefined) return { scope: allowed, notes };
+  const note = {
+    what: "other namespaces",
+    reason: `the policy allows some of them, but they cannot be listed: ${read.reason ?? "not served"}`,
+    next: "Name what you want with --namespace",
+  };
+  return { scope: allowed, notes: [...notes, note] };
 }
 
 function openingFault(error: unknown, server: string, context: string): Fault {

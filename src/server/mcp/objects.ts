@@ -248,7 +248,7 @@ async function savedRows(
   const rows = snapshot
     .list(resource.kind)
     .filter(({ metadata }) => parts.some((part) => part === undefined || part === metadata?.namespace))
-    .filter(({ metadata }) => selectorMatches(selector, metadata?.labels))
+    .filter(({ metadata }) => selector === undefined || selectorMatches(selector, metadata?.labels))
     .map((object): Plain => ({ ...object }))
     .filter((object) => wanted.every(({ path, value, isEqual }) => (String(valueAt(object, path) ?? "") === value) === isEqual))
     .map((object) => {
@@ -322,7 +322,9 @@ function savedObject(snapshot: Snapshot, { kind }: ApiResource, namespace: strin
 
 /** Items of lists do not say what they are, and PartialObjectMetadata says something else. */
 function typed({ group, version, kind }: ApiResource, raw: Plain): Plain {
-  return { ...raw, apiVersion: group === "" ? version : `${group}/${version}`, kind };
+  const type = { apiVersion: group === "" ? version : `${group}/${version}`, kind };
+  // First, as people know it.
+  return { ...type, ...raw, ...type };
 }
 
 function placeOf(object: Plain): { readonly key: string; readonly namespace: string | undefined; readonly name: string } {

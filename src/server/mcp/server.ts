@@ -3,7 +3,7 @@
  * costs a table; what is dear (the cluster, analyses, discovery) lives in the context. Whatever leaves goes through
  * `answered`: masked when asked for, within the budget, never an exception.
  */
-import { type CallToolResult, McpServer, type ServerContext } from "@modelcontextprotocol/server";
+import { type CallToolResult, McpServer, type ReadResourceResult, ResourceNotFoundError, type ServerContext } from "@modelcontextprotocol/server";
 import { Fault, messageOf } from "../../fault.ts";
 import { redactCredentials } from "../../kube/credentials.ts";
 import { answerBytes, shortened } from "./answer.ts";
@@ -121,15 +121,18 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function registerResources(server: McpServer, context: McpContext): void {
+  const readers = new Map<string, () => Promise<ReadResourceResult>>();
   const add = (name: string, description: string, read: () => Promise<Plain>): void => {
     // The bare name is k8sgpt's own address for it.
     for (const uri of [name, `k8s://${name}`]) {
       const title = uri === name ? name : `${name} (k8s://)`;
-      server.registerResource(title, uri, { description, mimeType: "application/json" }, async () => {
+      const reader = async (): Promise<ReadResourceResult> => {
         const masked = context.masking.mask(await read());
         const { value } = shortened(isPlain(masked) ? masked : {}, answerBytes);
         return { contents: [{ uri, mimeType: "application/json", text: jsonText(value) }] };
-      });
+      };
+      readers.set(uri, reader);
+      server.registerResource(title, uri, { description, mimeType: "application/json" }, reader);
     }
   };
   add("cluster-info", "Version, platform and nodes of the cluster", async () => clusterInfo(context));
@@ -141,6 +144,12 @@ function registerResources(server: McpServer, context: McpContext): void {
   add("active-filters", "The analyzers that run when none is named", async () => {
     const { activeFilters } = await context.filters();
     return { count: activeFilters.length, activeFilters };
+  });
+  // The SDK reads whole URIs only; k8sgpt's clients ask for bare names.
+  server.server.setRequestHandler("resources/read", async ({ params: { uri } }) => {
+    const read = readers.get(uri);
+    if (read === undefined) throw new ResourceNotFoundError(uri);
+    return read();
   });
 }
 

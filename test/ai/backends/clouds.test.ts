@@ -39,6 +39,7 @@ describe("amazonbedrock", () => {
       { type: "content_block_delta", delta: { type: "text_delta", text: "No " } },
       { type: "content_block_delta", delta: { type: "text_delta", text: "image." } },
       { type: "message_delta", delta: { stop_reason: "end_turn" } },
+      { type: "message_stop", "amazon-bedrock-invocationMetrics": { inputTokenCount: 9, outputTokenCount: 3 } },
     ];
     await using server = await localServer((_, response) => {
       response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
@@ -56,8 +57,9 @@ describe("amazonbedrock", () => {
       providerRegion: "eu-west-1",
       customHeaders: { "x-team": "a" },
     };
-    const { text, warnings } = await ask("amazonbedrock", settings);
+    const { text, usage, warnings } = await ask("amazonbedrock", settings);
     expect(text).toBe("No image.");
+    expect(usage).toEqual({ inputTokens: 9, outputTokens: 3 });
     expect(warnings).toEqual([]);
     const [sent] = server.received;
     expect(sent?.path).toBe(`/model/${encodeURIComponent(model)}/invoke-with-response-stream`);

@@ -195,6 +195,16 @@ const vendors: readonly Vendor[] = [
   },
 ];
 
+/** One cost, in the spelling of each vendor. */
+const told = {
+  prompt_tokens: 11,
+  completion_tokens: 7,
+  input_tokens: 11,
+  output_tokens: 7,
+  promptTokenCount: 11,
+  candidatesTokenCount: 7,
+};
+
 /** aimock's 200 answers that begin well and then break off. */
 const cut = { chunkSize: 4, truncateAfterChunks: 3 };
 
@@ -202,12 +212,15 @@ describe.each(vendors)("$name", ({ name, base, settings, path, body, headers, wa
   const here = (): BackendSettings => ({ ...settings, baseURL: `${mock.url}${base}` });
 
   test("streams the answer, and every setting is on the wire", async () => {
-    mock.onMessage(/pod-1/, { content: answer });
+    mock.onMessage(/pod-1/, { content: answer, usage: told });
     const proxied = { ...here(), ...sampling, proxyEndpoint: proxy.url, customHeaders: { "x-team": "platform" } };
     const answered = await ask(name, proxied);
     expect(answered.text).toBe(answer);
     expect(answered.parts.length).toBeGreaterThan(3);
-    expect(answered.usage).toBeDefined();
+    // In Ollama's words aimock always tells a cost of 0.
+    expect(answered.usage).toEqual(
+      name === "ollama" ? { inputTokens: 0, outputTokens: 0 } : { inputTokens: 11, outputTokens: 7 },
+    );
     expect(answered.warnings).toEqual(warnings);
     expect(proxy.received).toHaveLength(1);
     const [sent] = proxy.received;

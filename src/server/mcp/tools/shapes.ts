@@ -31,6 +31,8 @@ export function eventLine({ type, reason, message, count, lastSeen, regarding }:
 export function incidentLines({ id, severity, root, chain, members, affected, since }: Incident, now: number): Plain {
   const titles = new Set(members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`));
   const consequences = [...titles];
+  // The line about a finding is its title and, in brackets, what was seen.
+  const facts = findingText(root).slice(root.title.length).replace(/^ \(([^]*)\)$/, "$1");
   return {
     id,
     severity,
@@ -39,7 +41,7 @@ export function incidentLines({ id, severity, root, chain, members, affected, si
     ...(chain.length > 1 && {
       chain: chain.map((step) => `${place(step)}${step.missing === true ? " (missing)" : ""}${step.count === undefined ? "" : ` ×${step.count}`}`),
     }),
-    seen: cleanValue(findingText(root)),
+    ...(facts !== "" && { seen: cleanValue(facts) }),
     ...(consequences.length > 0 && { leadsTo: consequences.slice(0, 3) }),
     ...(consequences.length > 3 && { leadsToMore: consequences.length - 3 }),
     ...(affected.hosts.length > 0 && { hosts: affected.hosts.slice(0, 5) }),
