@@ -25,6 +25,8 @@ export interface AuditedRead {
 }
 
 export interface AuditLog {
+  /** @throws {Fault} when an earlier line could not be written: nothing more may be read then. */
+  check(): void;
   /** @throws {Fault} when the line cannot be written, now or earlier. */
   record(read: AuditedRead): void;
   close(): void;
@@ -51,8 +53,11 @@ export function openAuditLog(path: string, run: Readonly<Record<string, string>>
     throw new Fault(`Audit log ${path} is open to others (mode ${mode})`, { next: `\`chmod 600 ${path}\`` });
   }
   let broken: Fault | undefined;
-  const write = (line: Readonly<Record<string, unknown>>): void => {
+  const check = (): void => {
     if (broken !== undefined) throw broken;
+  };
+  const write = (line: Readonly<Record<string, unknown>>): void => {
+    check();
     try {
       let left: Uint8Array = Buffer.from(`${JSON.stringify({ time: new Date(now()).toISOString(), ...line })}\n`);
       while (left.length > 0) left = left.subarray(writeSync(descriptor, left));
@@ -69,6 +74,7 @@ export function openAuditLog(path: string, run: Readonly<Record<string, string>>
   }
   let isClosed = false;
   return {
+    check,
     record({ path: asked, user, context, ...rest }) {
       write({ event: "read", user, context, verb: verbOf(asked), path: asked, ...rest });
     },

@@ -233,6 +233,7 @@ export function openDoor(options: DoorOptions): Door {
     let isRenewed = false;
     for (;;) {
       if (signal.aborted || lifetime.signal.aborted) throw stopped();
+      audit?.check();
       given ??= await orAbort(credentials.current(), signal);
       let isReading = false;
       try {

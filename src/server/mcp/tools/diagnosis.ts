@@ -4,12 +4,12 @@ import { why } from "../../../engine/why.ts";
 import { remembering } from "../../../engine/remembering.ts";
 import { Fault } from "../../../fault.ts";
 import type { CoverageGap, Report } from "../../../findings/report.ts";
-import { findingJson, incidentJson, reportJson } from "../../../report/json.ts";
+import { reportJson } from "../../../report/json.ts";
 import { fitting, shortened } from "../answer.ts";
 import { cleanValue, isPlain, type Plain } from "../hygiene.ts";
 import { checkNamespace, scopeFor } from "../policy.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import { eventLine, incidentLines, objectsShape, place } from "./shapes.ts";
+import { eventLine, findingLines, incidentLines, objectsShape, place } from "./shapes.ts";
 
 const scopeInput = {
   namespace: z.string().optional().describe("Only this namespace; all that are open to this server when left out"),
@@ -75,15 +75,25 @@ export const diagnosisTools: readonly Tool[] = [
       if (incident === undefined) {
         throw new Fault(`There is no incident or finding "${id}"`, { next: "`analyze` lists the ids; a mended one is gone" });
       }
-      const { root, members, contributing, hiddenBy } = incident;
-      const findings = members.map((member) => slim(plainOf(findingJson(member))));
+      const { root, members, affected, contributing, hiddenBy, confidence } = incident;
+      const findings = members.map(findingLines);
       const count = fitting(findings, budgetBytes * 0.6);
+      const touched = [...affected.workloads, ...affected.services].map(place);
       const { value, note } = shortened(
         {
-          incident: { ...slim(plainOf(incidentJson(incident))), why: root.why ?? root.fix, fix: root.fix, source: root.source },
+          incident: {
+            ...incidentLines(incident, report.takenAt),
+            confidence,
+            ...(touched.length > 0 && { affected: touched.slice(0, 20) }),
+            source: root.source,
+          },
           findings: findings.slice(0, count),
-          ...(contributing !== undefined && { contributing: contributing.map(({ object, what }) => `${place(object)}: ${what}`) }),
-          ...(hiddenBy !== undefined && { causeMayBeHiddenBy: hiddenBy.map(({ what, reason }) => `${what}: ${reason}`) }),
+          ...(contributing !== undefined && {
+            contributing: contributing.map(({ object, what }) => `${place(object)}: ${what}`),
+          }),
+          ...(hiddenBy !== undefined && {
+            causeMayBeHiddenBy: hiddenBy.map(({ what, reason }) => `${what}: ${reason}`),
+          }),
         },
         budgetBytes - 500,
       );

@@ -1,10 +1,12 @@
 /** How findings, incidents, events and objects are told to a model: few words, names in one form. */
 import { z } from "zod";
+import type { Evidence } from "../../../findings/evidence.ts";
+import type { Finding } from "../../../findings/finding.ts";
 import type { Incident, Report } from "../../../findings/report.ts";
 import type { EventRecord } from "../../../kube/events.ts";
 import { keyOf, type ObjectRef, qualifiedName } from "../../../kube/object-ref.ts";
 import { formatDuration } from "../../../kube/time.ts";
-import { findingText } from "../../../report/words.ts";
+import { findingText, formatValue } from "../../../report/words.ts";
 import { cleanValue, type Plain } from "../hygiene.ts";
 
 /** Any JSON object. */
@@ -50,9 +52,43 @@ export function incidentLines({ id, severity, root, chain, members, affected, si
   };
 }
 
+/** A finding with what it rests on, one line for each piece of evidence. */
+export function findingLines(finding: Finding): Plain {
+  const { id, severity, title, object, objects, owner, evidence, why, fix, commands } = finding;
+  return {
+    id,
+    severity,
+    object: place(object),
+    ...(objects.length > 1 && { objects: objects.length }),
+    ...(owner !== undefined && { owner: place(owner) }),
+    title,
+    ...(evidence.length > 0 && { evidence: evidence.slice(0, 8).map((one) => cleanValue(evidenceLine(one, object))) }),
+    ...(evidence.length > 8 && { evidenceMore: evidence.length - 8 }),
+    ...(why !== undefined && { why }),
+    fix,
+    ...(commands.length > 0 && { commands }),
+  };
+}
+
+function evidenceLine(evidence: Evidence, about: ObjectRef): string {
+  const prefix = keyOf(evidence.object) === keyOf(about) ? "" : `${place(evidence.object)} `;
+  switch (evidence.type) {
+    case "field":
+      return `${prefix}${evidence.path}: ${formatValue(evidence.value)}`;
+    case "fact":
+      return `${prefix}${evidence.label}: ${formatValue(evidence.value)}`;
+    case "event":
+      return `${prefix}event ${evidence.reason}${evidence.count > 1 ? ` ×${evidence.count}` : ""}: ${evidence.message}`;
+    case "missing":
+      return `${place(evidence.object)} does not exist`;
+    case "log":
+      return `${prefix}log of ${evidence.container}: ${evidence.lines.slice(-5).join(" ⏎ ")}`;
+  }
+}
+
 /** The incidents in which an object plays a part. */
 export function incidentsAbout({ incidents, takenAt }: Report, ref: ObjectRef): readonly Plain[] {
-  const key = keyOf({ ...ref, kind: ref.kind });
+  const key = keyOf(ref);
   return incidents
     .filter(({ members, chain, affected }) =>
       [

@@ -1,0 +1,138 @@
+/**
+ * Reads a policy: the `policy` section of the config file, or a file of its own with the same keys. It is read strictly:
+ * a key that is not known, a value of the wrong kind or an empty list is a fault, because a policy that is half
+ * understood keeps nobody out. Each word is kept with its line, so that a refusal can name it.
+ *
+ * ```yaml
+ * policy:
+ *   contexts: [prod-*]
+ *   namespaces: { deny: [payroll] }
+ *   kinds: { deny: [Secret, pods/log] }
+ * ```
+ */
+import { readFile } from "node:fs/promises";
+import type { LineCounter, Node, YAMLMap } from "yaml";
+import { Fault, messageOf } from "../fault.ts";
+import type { ConfigPlace } from "./place.ts";
+import { readConfigText } from "./read.ts";
+import { keyIn } from "./write.ts";
+
+/** One word of a list, with the line on which it stands. */
+interface Word {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** What is allowed, and what is not. A plain list is `allow`, of which words with `!` are `deny`. */
+interface Lists {
+  readonly allow?: readonly Word[];
+  /** The line of `allow`. */
+  readonly allowLine?: number;
+  readonly deny: readonly Word[];
+}
+
+/** A policy as its file states it. */
+export interface Policy {
+  /** The file. */
+  readonly origin: string;
+  readonly contexts?: Lists;
+  readonly namespaces?: Lists;
+  readonly kinds?: Lists;
+}
+
+const sections = ["contexts", "namespaces", "kinds"] as const;
+
+const next = "Write `contexts`, `namespaces` and `kinds`, each a list, or `allow:` and `deny:` with a list";
+
+/**
+ * The policies that hold: of the config file, and of the file that the user named. Both must allow what is read.
+ *
+ * @throws Fault when one cannot be read or understood.
+ */
+export async function readPolicies(place: ConfigPlace, file: string | undefined): Promise<readonly Policy[]> {
+  const config = await readConfigText(place);
+  const own = /^\s*["']?policy\b/im.test(config.text) ? await policyIn(config.text, config.path, "section") : undefined;
+  const named = file === undefined ? undefined : await policyIn(await readPolicyText(file), file, "file");
+  return [own, named].filter((policy) => policy !== undefined);
+}
+
+async function readPolicyText(file: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).replace(/^\uFEFF/, "");
+  } catch (error) {
+    throw new Fault(`Cannot read policy ${file}: ${messageOf(error).replace(/^[A-Z]+: /, "")}`, {
+      cause: error,
+      next: "Correct --policy",
+    });
+  }
+}
+
+/** Undefined when the file is a config without a policy. */
+async function policyIn(text: string, origin: string, form: "section" | "file"): Promise<Policy | undefined> {
+  const { isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml");
+  const counter: LineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter });
+  const lineOf = (node: Pick<Node, "range"> | null | undefined): number =>
+    counter.linePos(node?.range?.[0] ?? 0).line;
+  const wrong = (line: number, what: string): Fault => new Fault(`Policy ${origin}:${line}: ${what}`, { next });
+
+  const [broken] = document.errors;
+  if (broken !== undefined) {
+    throw wrong(broken.linePos?.[0].line ?? 1, `this is not valid YAML: ${broken.message.split("\n")[0] ?? ""}`);
+  }
+  /** The entries of a map, each key with its line. */
+  const entriesOf = (map: YAMLMap): readonly { key: string; line: number; value: unknown }[] =>
+    map.items.map(({ key, value }) => ({
+      key: isScalar(key) ? String(key.value) : "",
+      line: isScalar(key) ? lineOf(key) : lineOf(map),
+      value,
+    }));
+  const wordsOf = (value: unknown, line: number, what: string): readonly Word[] => {
+    const items: readonly unknown[] = isSeq(value) ? value.items : [value];
+    const words = items.map((item): Word => {
+      const text = isScalar(item) && typeof item.value === "string" ? item.value.trim() : "";
+      const at = isScalar(item) ? lineOf(item) : line;
+      if (!/^!?[\w.:*/@-]+$/.test(text)) throw wrong(at, `${what} must hold names`);
+      return { text, line: at };
+    });
+    if (words.length === 0) throw wrong(line, `${what} is empty`);
+    return words;
+  };
+  const listsOf = (value: unknown, line: number, section: string): Lists => {
+    if (!isMap(value)) {
+      const words = wordsOf(value, line, section);
+      const allow = words.filter((word) => !word.text.startsWith("!"));
+      const deny = words.flatMap((word) => (word.text.startsWith("!") ? [{ ...word, text: word.text.slice(1) }] : []));
+      return { ...(allow.length > 0 && { allow, allowLine: line }), deny };
+    }
+    let lists: Lists = { deny: [] };
+    for (const { key, line: at, value: list } of entriesOf(value)) {
+      if (key !== "allow" && key !== "deny") throw wrong(at, `"${key}" is not known below ${section}`);
+      // Nothing may be allowed: that is a policy too.
+      const isEmpty = key === "allow" && isSeq(list) && list.items.length === 0;
+      const words = isEmpty ? [] : wordsOf(list, at, `${section}.${key}`);
+      const negated = words.find(({ text }) => text.startsWith("!"));
+      if (negated !== undefined) throw wrong(negated.line, `"${negated.text}": below ${key}, a name stands without !`);
+      lists = key === "allow" ? { ...lists, allow: words, allowLine: at } : { ...lists, deny: words };
+    }
+    if (lists.allow === undefined && lists.deny.length === 0) throw wrong(line, `${section} allows and denies nothing`);
+    return lists;
+  };
+
+  const whole = document.contents;
+  const key = keyIn(whole, "policy");
+  const within = key === undefined ? undefined : document.get(key, true);
+  if (form === "section" && key === undefined) return undefined;
+  const map = key === undefined ? whole : within;
+  const first = isMap(whole) ? entriesOf(whole).find((entry) => entry.key === key) : undefined;
+  if (!isMap(map)) throw wrong(first?.line ?? 1, "this is not a map");
+  const entries = entriesOf(map);
+  if (entries.length === 0) throw wrong(first?.line ?? 1, "it restricts nothing");
+  let policy: Policy = { origin };
+  for (const { key: name, line, value } of entries) {
+    const section = sections.find((known) => known === name);
+    if (section === undefined) throw wrong(line, `"${name}" is not known`);
+    policy = { ...policy, [section]: listsOf(value, line, section) };
+  }
+  return policy;
+}
