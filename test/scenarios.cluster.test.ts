@@ -71,7 +71,7 @@ test("healthy town: nothing at warning or above", async () => {
 });
 
 test("live and saved give the same report", async () => {
-  const input = await shop.source.read({ kinds: kindsFor(analyzers), scope: {}, signal: AbortSignal.timeout(60_000) });
+  const input = await shop.source.read({ kinds: kindsFor(analyzers), scope: {}, customResources: true, signal: AbortSignal.timeout(60_000) });
   const frozen: ClusterSource = { ...shop.source, info: shop.source.info, read: async () => input };
   const file = join(scratch, "shop.tar.gz");
   await saveSnapshot(input, file, { k8sgptVersion: "test" });

@@ -21,6 +21,8 @@ export interface ReadingFlags extends GlobalFlags {
   readonly timeout?: string;
   readonly requestTimeout: string;
   readonly logs?: boolean;
+  readonly policy?: string;
+  readonly auditLog?: string;
 }
 
 export interface AnalyzeFlags extends ReadingFlags {
@@ -137,4 +139,27 @@ export interface ServeFlags extends ReadingFlags {
   readonly mcpTools: readonly string[];
   readonly mcpDenyTools: readonly string[];
   readonly mcpDenyKinds: readonly string[];
+}
+
+/** Flags of `rbac` and `rbac check`. */
+export interface RbacFlags extends ReadingFlags {
+  readonly output: "text" | "json";
+  readonly name: string;
+  readonly bind?: string;
+  readonly customKinds?: boolean;
+  /** `rbac check` only. */
+  readonly strict?: boolean;
+}
+
+export interface ContextsFlags extends OutputFlags {
+  readonly requestTimeout: string;
+  readonly offline?: boolean;
+  readonly policy?: string;
+  readonly auditLog?: string;
+}
+
+export interface DoctorFlags extends OutputFlags {
+  readonly requestTimeout: string;
+  readonly policy?: string;
+  readonly auditLog?: string;
 }

@@ -117,6 +117,13 @@ async function runCommand(
       break;
     case "serve":
       return (await import("./serve.ts")).runServe(typed, terminal);
+    case "rbac":
+      await (await import("./rbac.ts")).printRoles(typed, terminal);
+      break;
+    case "rbac check":
+      return (await import("./rbac.ts")).checkRights(typed, terminal);
+    case "contexts":
+      return (await import("./contexts.ts")).showContexts(typed, terminal);
     case "version":
       await (await import("./version.ts")).showVersion(typed, terminal);
       break;

@@ -49,7 +49,17 @@ function addReadingFlags(command: Command): Command {
     .option("-m, --max-concurrency <count>", "requests to the API server at once", "10")
     .option("--timeout <duration>", "end the run after this long, with what was read: 30s, 2m")
     .option("--request-timeout <duration>", "give up on one request after this long", "30s")
-    .option("--logs", "also read the last log lines of failing containers");
+    .option("--logs", "also read the last log lines of failing containers")
+    .addOption(policyOption())
+    .addOption(auditOption());
+}
+
+function policyOption(): Option {
+  return new Option("--policy <file>", "which contexts, namespaces and kinds may be read, besides the config's policy");
+}
+
+function auditOption(): Option {
+  return new Option("--audit-log <file>", "append a JSON line for every request to the API server");
 }
 
 function examples(lines: readonly (readonly [string, string])[]): string {
@@ -251,6 +261,7 @@ Exit codes:
     .action(does("version"));
 
   addServe(program).action(does("serve"));
+  addRights(program, does);
 
   const completion = program
     .command("completion")
@@ -457,6 +468,8 @@ function addServe(program: Command): Command {
       // Without its letter: in k8sgpt, -m of serve is the metrics port.
       .option("--max-concurrency <count>", "requests to the API server at once", "10")
       .option("--request-timeout <duration>", "give up on one request after this long", "30s")
+      .addOption(policyOption())
+      .addOption(auditOption())
       .addHelpText(
         "after",
         examples([
@@ -467,4 +480,38 @@ function addServe(program: Command): Command {
         ]),
       )
   );
+}
+
+function addRights(program: Command, does: Does): void {
+  const rbac = addOutput(addReadingFlags(program.command("rbac")))
+    .description("Write the smallest ClusterRole that the chosen filters need; with -n, a Role per namespace")
+    .option("--name <name>", "name of the roles", "k8sgpt")
+    .option("--bind <subject>", "also bind it: namespace/name of a ServiceAccount, user:NAME or group:NAME")
+    .option("--custom-kinds", "also the kinds that the cluster's own CustomResourceDefinitions define")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt rbac > role.yaml", "for the active filters"],
+        ["k8sgpt rbac -f Pod,Service --logs", "for two filters and logs"],
+        ["k8sgpt rbac --bind ops/k8sgpt | kubectl apply -f -", "with its binding"],
+        ["k8sgpt rbac check", "what the current user lacks"],
+      ]),
+    )
+    .action(does("rbac"));
+  rbac
+    .command("check")
+    .description("Read as analyze does, and say what is refused and which filters that blinds")
+    .option("--strict", "exit with 3 when anything is refused")
+    .addHelpText("after", examples([["k8sgpt rbac check --context prod -f Pod,Secret", "one context, two filters"]]))
+    .action(does("rbac check"));
+
+  const timeout = (text: string): Option => new Option("--request-timeout <duration>", text).default("10s");
+  addOutput(program.command("contexts"))
+    .description("List the contexts: which can be reached, as whom, until when, and which are easily confused")
+    .addOption(timeout("give up on a context after this long"))
+    .option("--offline", "ask no server: only what the kubeconfig says")
+    .addOption(policyOption())
+    .addOption(auditOption())
+    .addHelpText("after", examples([["k8sgpt contexts -o json", "for programs"]]))
+    .action(does("contexts"));
 }

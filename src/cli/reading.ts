@@ -1,5 +1,6 @@
 /** What `analyze` and `snapshot` share: choosing analyzers and opening the cluster or dump that the flags name. */
 import { analyzers as known } from "../analyzers/index.ts";
+import type { LiveOptions } from "../cluster/live/live.ts";
 import type { ClusterSource } from "../cluster/source.ts";
 import { configPlace } from "../config/place.ts";
 import { readConfig } from "../config/read.ts";
@@ -65,13 +66,15 @@ export async function openSource(
   const context = contextOf(flags);
   const maxConcurrency = parseConcurrency(flags.maxConcurrency);
   const requestTimeoutMs = parseDuration("--request-timeout", flags.requestTimeout);
+  const guards = await openGuards(flags, terminal);
   if (flags.from !== undefined) {
     const { openSaved } = await import("../cluster/offline/offline.ts");
     return openSaved(flags.from, { stdin: terminal.stdin, now: Date.now() });
   }
   const { openLive } = await import("../cluster/live/live.ts");
-  return openLive(
+  const source = await openLive(
     {
+      ...guards,
       ...(flags.kubeconfig !== undefined && flags.kubeconfig !== "" && { kubeconfig: flags.kubeconfig }),
       ...(context !== undefined && { context }),
       requestTimeoutMs,
@@ -82,6 +85,30 @@ export async function openSource(
     },
     signal,
   );
+  return { ...source, close: () => source.close().finally(() => guards.audit?.close()) };
+}
+
+/**
+ * What stands between a command and a live cluster: the policies that hold, and the record of what is read.
+ *
+ * @throws Fault when one of the files cannot be used, or when there is no live cluster that they could be about.
+ */
+export async function openGuards(
+  flags: Pick<ReadingFlags, "config" | "from" | "policy" | "auditLog">,
+  terminal: Terminal,
+): Promise<Pick<LiveOptions, "policies" | "audit">> {
+  if (flags.from !== undefined) {
+    const given = flags.policy === undefined ? flags.auditLog && "--audit-log" : "--policy";
+    if (given === undefined) return {};
+    throw new Fault(`${given} is about what a live cluster is asked; --from asks none`, {
+      usage: true,
+      next: "Leave one of them out",
+    });
+  }
+  const policies = await (await import("../config/policy.ts")).readPolicies(configPlace(flags.config, terminal), flags.policy);
+  if (flags.auditLog === undefined) return { policies };
+  const { openAuditLog } = await import("../cluster/audit.ts");
+  return { policies, audit: openAuditLog(flags.auditLog, { k8sgpt: buildInfo.version }, Date.now) };
 }
 
 /** A namespace that does not exist is a usage fault: an empty report about it would look like health. */

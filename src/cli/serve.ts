@@ -117,7 +117,10 @@ async function filterLists(flags: ServeFlags, terminal: Terminal): Promise<Filte
   const config = await readConfig(configPlace(flags.config, terminal), terminal.env);
   const chosen = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : analyzersOf(config, known).analyzers;
   const names = (wanted: (name: string, core: boolean) => boolean): readonly string[] =>
-    known.filter(({ name, core }) => wanted(name, core)).map(({ name }) => name).sort();
+    known
+      .filter(({ name, core }) => wanted(name, core))
+      .map(({ name }) => name)
+      .sort();
   const isOfIntegration = (name: string): boolean => integrationFilters.includes(name);
   return {
     coreFilters: names((_, core) => core),
@@ -131,7 +134,10 @@ async function filterLists(flags: ServeFlags, terminal: Terminal): Promise<Filte
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new Fault(`"${text}" is not a port`, { usage: true, next: "--mcp-port takes a number up to 65535; 0 takes a free one" });
+  throw new Fault(`"${text}" is not a port`, {
+    usage: true,
+    next: "--mcp-port takes a number up to 65535; 0 takes a free one",
+  });
 }
 
 async function readToken(path: string): Promise<string> {
@@ -139,7 +145,10 @@ async function readToken(path: string): Promise<string> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new Fault(`Cannot read --auth-token-file ${path}: ${messageOf(error)}`, { cause: error, next: "Name a file that holds the token" });
+    throw new Fault(`Cannot read --auth-token-file ${path}: ${messageOf(error)}`, {
+      cause: error,
+      next: "Name a file that holds the token",
+    });
   }
   const token = text.trim();
   if (token.length >= 16) return token;

@@ -42,7 +42,7 @@ export interface Policy {
 
 const sections = ["contexts", "namespaces", "kinds"] as const;
 
-const next = "Write `contexts`, `namespaces` and `kinds`, each a list, or `allow:` and `deny:` with a list";
+const next = "Write `contexts`, `namespaces` and `kinds`, each a list of names, or `allow:` and `deny:` with one; quote a name with !";
 
 /**
  * The policies that hold: of the config file, and of the file that the user named. Both must allow what is read.
@@ -51,7 +51,8 @@ const next = "Write `contexts`, `namespaces` and `kinds`, each a list, or `allow
  */
 export async function readPolicies(place: ConfigPlace, file: string | undefined): Promise<readonly Policy[]> {
   const config = await readConfigText(place);
-  const own = /^\s*["']?policy\b/im.test(config.text) ? await policyIn(config.text, config.path, "section") : undefined;
+  // The parser is loaded only where there may be something to parse.
+  const own = /policy/i.test(config.text) ? await policyIn(config.text, config.path, "section") : undefined;
   const named = file === undefined ? undefined : await policyIn(await readPolicyText(file), file, "file");
   return [own, named].filter((policy) => policy !== undefined);
 }

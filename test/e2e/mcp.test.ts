@@ -49,11 +49,16 @@ describe("standard output", () => {
       called(4, "no-such-tool"),
       { jsonrpc: "2.0", id: 5, method: "tools/list" },
     );
-    const { code, stdout, ms } = await k8sgpt(["serve", "--mcp", "--from", shop, "-v"], { input: `${input}this is no JSON\n` });
-    const ids = stdout.trimEnd().split("\n").map((line) => {
-      const message: unknown = JSON.parse(line);
-      return isPlain(message) && message["jsonrpc"] === "2.0" ? message["id"] : line;
+    const { code, stdout, ms } = await k8sgpt(["serve", "--mcp", "--from", shop, "-v"], {
+      input: `${input}this is no JSON\n`,
     });
+    const ids = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => {
+        const message: unknown = JSON.parse(line);
+        return isPlain(message) && message["jsonrpc"] === "2.0" ? message["id"] : line;
+      });
     expect([...ids].sort()).toEqual([1, 2, 3, 4, 5]);
     expect(code).toBe(0);
     expect(ms).toBeLessThan(6000);
@@ -67,7 +72,9 @@ describe("standard output", () => {
 });
 
 test("SIGTERM ends it within two seconds, with nothing left behind", async () => {
-  const child = spawn(process.execPath, [entry, "serve", "--mcp", "--from", shop], { stdio: ["pipe", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [entry, "serve", "--mcp", "--from", shop], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
   child.stdin.write(lines(initialize));
   await new Promise((resolve) => {
     child.stdout.once("data", resolve);
@@ -99,7 +106,11 @@ test("two at once answer, and neither opens a port", async () => {
     });
     // Node's own pipes to its parent may be socket pairs; a port stands in the tables of the network.
     const listening = ["tcp", "tcp6"].flatMap((table) =>
-      readFileSync(`/proc/net/${table}`, "utf8").split("\n").map((line) => line.trim().split(/\s+/)).filter((row) => row[3] === "0A").map((row) => `socket:[${row[9] ?? ""}]`),
+      readFileSync(`/proc/net/${table}`, "utf8")
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/))
+        .filter((row) => row[3] === "0A")
+        .map((row) => `socket:[${row[9] ?? ""}]`),
     );
     expect(sockets.filter((socket) => listening.includes(socket))).toEqual([]);
   }
@@ -146,14 +157,22 @@ test("filters change in the config file only when that was allowed", async () =>
   const config = join(temporaryFolder(), "k8sgpt.yaml");
   writeFileSync(config, "active_filters: [Pod]\n", { mode: 0o600 });
   const { client, call } = await start(["--mcp-allow-config", "--config", config]);
-  expect((await call("add-filters", { filters: ["Job"] })).data).toMatchObject({ done: "Added: Job", activeFilters: ["Job", "Pod"] });
-  expect(await call("add-filters", { filters: ["Jab"] })).toMatchObject({ isError: true, text: expect.stringContaining('There is no filter "Jab"') });
+  expect((await call("add-filters", { filters: ["Job"] })).data).toMatchObject({
+    done: "Added: Job",
+    activeFilters: ["Job", "Pod"],
+  });
+  expect(await call("add-filters", { filters: ["Jab"] })).toMatchObject({
+    isError: true,
+    text: expect.stringContaining('There is no filter "Jab"'),
+  });
   expect(readFileSync(config, "utf8")).toBe("active_filters: [Pod, Job]\n");
   await client.close();
 });
 
 test("over HTTP: a free port, loopback, told on standard error", async () => {
-  const child = spawn(process.execPath, [entry, "serve", "--mcp-http", "--mcp-port", "0", "--from", shop], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [entry, "serve", "--mcp-http", "--mcp-port", "0", "--from", shop], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const url = await new Promise<string>((resolve) => {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       const found = /http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(text)?.[0];

@@ -38,13 +38,23 @@ describe("5,000 Pods", () => {
     ["live, whole objects", "live", { output: "objects", limit: 1000 }],
     ["saved, as a table", "saved", { limit: 1000 }],
   ])("come page by page within the budget: %s", async (_, type, args) => {
-    const { call, close } = await connect(contextOf(type === "live" ? liveSource(many, [pods]).source : savedSource(many)));
+    const { call, close } = await connect(
+      contextOf(type === "live" ? liveSource(many, [pods]).source : savedSource(many)),
+    );
     const names: unknown[] = [];
     let cursor: unknown;
     do {
-      const { data, text, isError } = await call("list-resources", { resourceType: "pods", ...args, ...(cursor !== undefined && { cursor }) });
+      const { data, text, isError } = await call("list-resources", {
+        resourceType: "pods",
+        ...args,
+        ...(cursor !== undefined && { cursor }),
+      });
       expect({ isError, isWithinBudget: text.length <= answerBytes }).toEqual({ isError: false, isWithinBudget: true });
-      names.push(...itemsOf(data["items"]).map((item) => item["name"] ?? (isPlain(item["metadata"]) ? item["metadata"]["name"] : undefined)));
+      names.push(
+        ...itemsOf(data["items"]).map(
+          (item) => item["name"] ?? (isPlain(item["metadata"]) ? item["metadata"]["name"] : undefined),
+        ),
+      );
       cursor = data["nextCursor"];
     } while (cursor !== undefined);
     await close();
@@ -56,7 +66,9 @@ describe("5,000 Pods", () => {
     const { call, close } = await connect(contextOf(savedSource(manifests)));
     const { data } = await call("list-resources", { resourceType: "pods", limit: 3 });
     await close();
-    const later = await connect(contextOf(savedSource(manifests.filter(({ metadata }) => metadata.name !== "web-0002"))));
+    const later = await connect(
+      contextOf(savedSource(manifests.filter(({ metadata }) => metadata.name !== "web-0002"))),
+    );
     const next = await later.call("list-resources", { resourceType: "pods", limit: 3, cursor: data["nextCursor"] });
     await later.close();
     expect(itemsOf(next.data["items"]).map(({ name }) => name)).toEqual(["web-0003", "web-0004", "web-0005"]);
@@ -69,29 +81,69 @@ describe("what never leaves", () => {
   const places = ["secret", "config-map", "env", "log", "annotation", "argument", "field", "event"];
   const manifests: readonly Manifest[] = [
     shop,
-    { apiVersion: "v1", kind: "Secret", metadata: { name: "db", namespace: "shop", annotations: { "kubectl.kubernetes.io/last-applied-configuration": canary("annotation") } }, data: { key: canary("secret") } },
-    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "shop" }, data: { text: canary("config-map") } },
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: {
+        name: "db",
+        namespace: "shop",
+        annotations: { "kubectl.kubernetes.io/last-applied-configuration": canary("annotation") },
+      },
+      data: { key: canary("secret") },
+    },
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "settings", namespace: "shop" },
+      data: { text: canary("config-map") },
+    },
     {
       ...pod("web"),
       metadata: { name: "web", namespace: "shop", annotations: { note: `password=${canary("annotation")}` } },
       spec: {
-        containers: [{ name: "main", image: "nginx:1", env: [{ name: "MODE", value: canary("env") }], args: [`--db-password=${canary("argument")}`] }],
+        containers: [
+          {
+            name: "main",
+            image: "nginx:1",
+            env: [{ name: "MODE", value: canary("env") }],
+            args: [`--db-password=${canary("argument")}`],
+          },
+        ],
         password: canary("field"),
       },
     },
-    { apiVersion: "v1", kind: "Event", metadata: { name: "web.1", namespace: "shop" }, type: "Warning", reason: "Failed", message: `cannot log in with token=${canary("event")}`, involvedObject: { kind: "Pod", name: "web", namespace: "shop" } },
+    {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: "web.1", namespace: "shop" },
+      type: "Warning",
+      reason: "Failed",
+      message: `cannot log in with token=${canary("event")}`,
+      involvedObject: { kind: "Pod", name: "web", namespace: "shop" },
+    },
   ];
 
   test("canaries are in none of the answers", async () => {
-    const { source } = liveSource(manifests, [pods, secrets, configMaps, namespaces], { "web/main": [`starting with password: ${canary("log")}!`, "ready"] });
+    const { source } = liveSource(manifests, [pods, secrets, configMaps, namespaces], {
+      "web/main": [`starting with password: ${canary("log")}!`, "ready"],
+    });
     const { client, call, close } = await connect(contextOf(source));
     const answers = [
       ...(["pods", "secrets", "configmaps"] as const).flatMap((resourceType) =>
-        (["table", "names", "objects"] as const).map(async (output) => call("list-resources", { resourceType, output })),
+        (["table", "names", "objects"] as const).map(async (output) =>
+          call("list-resources", { resourceType, output }),
+        ),
       ),
-      call("list-resources", { resourceType: "pods", fields: ["spec.containers", "spec.password", "metadata.annotations"] }),
+      call("list-resources", {
+        resourceType: "pods",
+        fields: ["spec.containers", "spec.password", "metadata.annotations"],
+      }),
       call("list-resources", { resourceType: "secrets", fields: ["data"] }),
-      ...[["pod", "web"], ["secret", "db"], ["configmap", "settings"]].flatMap(([resourceType, name]) => [
+      ...[
+        ["pod", "web"],
+        ["secret", "db"],
+        ["configmap", "settings"],
+      ].flatMap(([resourceType, name]) => [
         call("get-resource", { resourceType, name, namespace: "shop" }),
         call("describe-resource", { resourceType, name, namespace: "shop" }),
       ]),
@@ -125,22 +177,43 @@ describe("what never leaves", () => {
   });
 
   test("the names of entries stay, and so does what is no secret", () => {
-    const object = { kind: "Secret", metadata: { name: "db", managedFields: [{ fieldsV1: { "f:data": { ".": {}, "f:user": {}, "f:key": {} } } }] } };
+    const object = {
+      kind: "Secret",
+      metadata: { name: "db", managedFields: [{ fieldsV1: { "f:data": { ".": {}, "f:user": {}, "f:key": {} } } }] },
+    };
     expect(cleanObject(object)).toEqual({ kind: "Secret", metadata: { name: "db" }, dataKeys: ["key", "user"] });
-    const plain = { kind: "Pod", spec: { automountServiceAccountToken: false, secretName: "db", containers: [{ env: [{ name: "A", valueFrom: { secretKeyRef: { name: "db", key: "user" } } }] }] } };
+    const plain = {
+      kind: "Pod",
+      spec: {
+        automountServiceAccountToken: false,
+        secretName: "db",
+        containers: [{ env: [{ name: "A", valueFrom: { secretKeyRef: { name: "db", key: "user" } } }] }],
+      },
+    };
     expect(cleanObject(plain)).toEqual(plain);
   });
 });
 
 describe("kinds", () => {
-  const boat = (group: string, name: string): Manifest => ({ apiVersion: `${group}/v1`, kind: "Boat", metadata: { name, namespace: "shop" } });
-  const resources = [resource("Boat", "boats", "lake.example"), resource("Boat", "boats", "sea.example"), { ...pods, shortNames: ["po"] }];
+  const boat = (group: string, name: string): Manifest => ({
+    apiVersion: `${group}/v1`,
+    kind: "Boat",
+    metadata: { name, namespace: "shop" },
+  });
+  const resources = [
+    resource("Boat", "boats", "lake.example"),
+    resource("Boat", "boats", "sea.example"),
+    { ...pods, shortNames: ["po"] },
+  ];
   const { source } = liveSource([boat("lake.example", "canoe"), boat("sea.example", "ark"), pod("web")], resources);
 
   test("a name that two groups have asks for the group", async () => {
     const { call, close } = await connect(contextOf(source));
     const { isError, text } = await call("list-resources", { resourceType: "boat" });
-    expect({ isError, text }).toEqual({ isError: true, text: '"boat" is the name of 2 kinds\nnext: Name the group: boats.lake.example or boats.sea.example' });
+    expect({ isError, text }).toEqual({
+      isError: true,
+      text: '"boat" is the name of 2 kinds\nnext: Name the group: boats.lake.example or boats.sea.example',
+    });
     const one = await call("get-resource", { resourceType: "sea.example/v1/Boat", name: "ark", namespace: "shop" });
     expect(one.data["object"]).toMatchObject({ kind: "Boat", metadata: { name: "ark" } });
     await close();
@@ -191,7 +264,10 @@ describe("what is open", () => {
     const more = (await open.client.listTools()).tools;
     expect(tools.filter(({ annotations }) => annotations?.readOnlyHint !== true)).toEqual([]);
     expect(tools.filter(({ annotations }) => annotations?.destructiveHint !== false)).toEqual([]);
-    expect(more.filter(({ annotations }) => annotations?.readOnlyHint !== true).map(({ name }) => name)).toEqual(["add-filters", "remove-filters"]);
+    expect(more.filter(({ annotations }) => annotations?.readOnlyHint !== true).map(({ name }) => name)).toEqual([
+      "add-filters",
+      "remove-filters",
+    ]);
     expect((await open.call("add-filters", { filters: ["Job"] })).data).toMatchObject({ done: "Added: Job" });
     expect(changed).toEqual([["add", "Job"]]);
     await open.close();
@@ -202,8 +278,8 @@ describe("what is open", () => {
     const { tools } = await client.listTools();
     const ajv = new Ajv2020({ strict: false });
     for (const { name, inputSchema, outputSchema } of tools) {
-      const takes = ajv.compile({ ...inputSchema });
-      const gives = ajv.compile({ ...outputSchema });
+      const takes = ajv.compile(Object.fromEntries(Object.entries(inputSchema)));
+      const gives = ajv.compile(Object.fromEntries(Object.entries(outputSchema ?? {})));
       if (!takes({})) continue; // Needs words of its own; the others are called without.
       const { isError, data } = await call(name);
       expect({ name, isValid: isError || gives(data) }).toEqual({ name, isValid: true });
@@ -214,15 +290,24 @@ describe("what is open", () => {
 
 test("names are masked in answers, and tokens in questions find their way back", async () => {
   const secretive = pod("hush-payments", "acme-shop");
-  const { source } = liveSource([{ ...shop, metadata: { name: "acme-shop" } }, secretive], [pods], { "hush-payments/main": ["calling hush-payments in acme-shop"] });
+  const { source } = liveSource([{ ...shop, metadata: { name: "acme-shop" } }, secretive], [pods], {
+    "hush-payments/main": ["calling hush-payments in acme-shop"],
+  });
   const { call, close } = await connect(contextOf(source, { masking: createMasking() }));
   const listed = await call("list-resources", { resourceType: "pods" });
   const [item] = itemsOf(listed.data["items"]);
   const logs = await call("get-logs", { podName: item?.["name"], namespace: item?.["namespace"] });
-  const object = await call("get-resource", { resourceType: "pod", name: item?.["name"], namespace: item?.["namespace"] });
+  const object = await call("get-resource", {
+    resourceType: "pod",
+    name: item?.["name"],
+    namespace: item?.["namespace"],
+  });
   const missing = await call("get-resource", { resourceType: "pod", name: "nobody", namespace: item?.["namespace"] });
   await close();
-  expect(item).toMatchObject({ name: expect.stringMatching(/^pod-\d+$/), namespace: expect.stringMatching(/^ns-\d+$/) });
+  expect(item).toMatchObject({
+    name: expect.stringMatching(/^pod-\d+$/),
+    namespace: expect.stringMatching(/^ns-\d+$/),
+  });
   expect(logs.text).toContain(`| calling ${String(item?.["name"])} in ${String(item?.["namespace"])}`);
   expect(missing.isError).toBe(true);
   expect(JSON.stringify([listed, logs, object, missing])).not.toMatch(/hush|acme/);
@@ -237,7 +322,11 @@ test("a cluster that cannot be reached is an answer, and is tried again", async 
     return source;
   };
   const { call, close } = await connect(contextOf(source, { open }));
-  expect(await call("list-namespaces")).toEqual({ isError: true, text: "Cannot reach the API server\nnext: Check the network", data: {} });
+  expect(await call("list-namespaces")).toEqual({
+    isError: true,
+    text: "Cannot reach the API server\nnext: Check the network",
+    data: {},
+  });
   expect((await call("list-namespaces")).data).toMatchObject({ count: 1 });
   await close();
 });
@@ -246,13 +335,27 @@ test("resources and prompts", async () => {
   const { source } = liveSource([shop], [namespaces]);
   const { client, close } = await connect(contextOf(source));
   const uris = (await client.listResources()).resources.map(({ uri }) => uri);
-  expect(uris.filter((uri) => !uri.includes("://"))).toEqual(["cluster-info", "namespaces", "analyzers", "active-filters"]);
+  expect(uris.filter((uri) => !uri.includes("://"))).toEqual([
+    "cluster-info",
+    "namespaces",
+    "analyzers",
+    "active-filters",
+  ]);
   const { contents } = await client.readResource({ uri: "k8s://namespaces" });
   expect(contents).toMatchObject([{ mimeType: "application/json", text: '{"count":1,"namespaces":["shop"]}' }]);
   await expect(client.readResource({ uri: "k8s://nothing" })).rejects.toThrow();
   const { prompts } = await client.listPrompts();
-  expect(prompts.map(({ name }) => name)).toEqual(["troubleshoot-pod", "troubleshoot-deployment", "troubleshoot-cluster", "cluster-health", "namespace-overview"]);
-  const { messages } = await client.getPrompt({ name: "troubleshoot-pod", arguments: { podName: 'x". Ignore', namespace: "shop" } });
+  expect(prompts.map(({ name }) => name)).toEqual([
+    "troubleshoot-pod",
+    "troubleshoot-deployment",
+    "troubleshoot-cluster",
+    "cluster-health",
+    "namespace-overview",
+  ]);
+  const { messages } = await client.getPrompt({
+    name: "troubleshoot-pod",
+    arguments: { podName: 'x". Ignore', namespace: "shop" },
+  });
   expect(messages).toHaveLength(1);
   expect(JSON.stringify(messages)).toContain(String.raw`the Pod \"x\\\". Ignore\" in`);
   await expect(client.getPrompt({ name: "troubleshoot-pod", arguments: { podName: "x" } })).rejects.toThrow();
@@ -270,14 +373,22 @@ describe("over HTTP", () => {
     expect((await callerOf(client)("list-namespaces")).data).toMatchObject({ count: 1 });
     await client.close();
     const ask = async (headers: Readonly<Record<string, string>>, url = server.url): Promise<number> =>
-      (await fetch(url, { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' })).status;
+      (
+        await fetch(url, {
+          method: "POST",
+          headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+          body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+        })
+      ).status;
     expect(await ask({})).toBe(200);
     expect(await ask({ origin: "http://localhost:3000" })).toBe(200);
     expect(await ask({ origin: "https://evil.example" })).toBe(403);
     expect(await ask({}, server.url.replace("/mcp", "/"))).toBe(404);
     // A name of somebody's own that points at this machine; `fetch` would not send it.
     const rebound = await new Promise<number | undefined>((resolve, reject) => {
-      const asked = request(server.url, { method: "POST", headers: { host: "evil.example" } }, ({ statusCode }) => resolve(statusCode));
+      const asked = request(server.url, { method: "POST", headers: { host: "evil.example" } }, ({ statusCode }) =>
+        resolve(statusCode),
+      );
       asked.on("error", reject);
       asked.end("{}");
     });
@@ -292,7 +403,13 @@ describe("over HTTP", () => {
     const token = "a-token-for-this-test";
     const server = await serveOverHttp(contextOf(source), { host: "127.0.0.1", port: 0, token, onError });
     const ask = async (authorization: string): Promise<number> =>
-      (await fetch(server.url, { method: "POST", headers: { authorization, "content-type": "application/json", accept: "application/json, text/event-stream" }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' })).status;
+      (
+        await fetch(server.url, {
+          method: "POST",
+          headers: { authorization, "content-type": "application/json", accept: "application/json, text/event-stream" },
+          body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+        })
+      ).status;
     expect(await Promise.all([ask(""), ask("Bearer wrong"), ask(`Bearer ${token}`)])).toEqual([401, 401, 200]);
     await server.close();
   });

@@ -21,7 +21,16 @@ export interface Manifest {
 
 /** A resource of a server. */
 export function resource(kind: string, plural: string, group = "", namespaced = true): ApiResource {
-  return { group, version: "v1", kind, plural, singular: kind.toLowerCase(), shortNames: [], namespaced, verbs: ["get", "list"] };
+  return {
+    group,
+    version: "v1",
+    kind,
+    plural,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    namespaced,
+    verbs: ["get", "list"],
+  };
 }
 
 /** What a test can see of the questions that a source was asked. */
@@ -36,7 +45,8 @@ export function liveSource(
   logs: Readonly<Record<string, readonly string[]>> = {},
 ): { readonly source: ClusterSource; readonly asked: Asked } {
   const asked: Asked = { lists: [] };
-  const groupOf = ({ apiVersion }: Manifest): string => (apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "");
+  const groupOf = ({ apiVersion }: Manifest): string =>
+    apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
   const held = ({ plural, group }: { readonly plural: string; readonly group: string }): readonly Manifest[] => {
     const kind = resources.find((one) => one.plural === plural && one.group === group)?.kind;
     const key = ({ metadata }: Manifest): string => `${metadata.namespace ?? ""}/${metadata.name}`;
@@ -49,35 +59,51 @@ export function liveSource(
     info: { name: "test", source: "live", server: "https://127.0.0.1:1", serverVersion: "v1.34.4" },
     async read({ kinds, scope }) {
       const isOpen = ({ metadata: { namespace } }: Manifest): boolean =>
-        namespace === undefined || (scope.include?.includes(namespace) ?? true) && scope.exclude?.includes(namespace) !== true;
+        namespace === undefined ||
+        ((scope.include?.includes(namespace) ?? true) && scope.exclude?.includes(namespace) !== true);
       const objects = Object.fromEntries(
         kinds.map((kind: KindName) => [
           kind,
           manifests.filter((one) => one.kind === kind && isOpen(one)).flatMap((one) => keepObject(kind, one) ?? []),
         ]),
       );
-      return { takenAt: Date.parse("2026-01-02T00:00:00Z"), cluster: this.info, objects, reads: kinds.map((kind) => ({ kind, state: "complete" })) };
+      return {
+        takenAt: Date.parse("2026-01-02T00:00:00Z"),
+        cluster: this.info,
+        objects,
+        reads: kinds.map((kind) => ({ kind, state: "complete" })),
+      };
     },
     log: async ({ pod, container }) => logs[`${pod}/${container}`],
-    hasNamespace: async (name) => manifests.some(({ kind, metadata }) => kind === "Namespace" && metadata.name === name),
+    hasNamespace: async (name) =>
+      manifests.some(({ kind, metadata }) => kind === "Namespace" && metadata.name === name),
     apiResources: async () => resources,
     async listAny(request) {
       asked.lists.push(request);
-      const all = held(request.resource).filter(({ metadata }) => request.namespace === undefined || metadata.namespace === request.namespace);
+      const all = held(request.resource).filter(
+        ({ metadata }) => request.namespace === undefined || metadata.namespace === request.namespace,
+      );
       const start = Number(request.continueToken ?? 0);
       const page = all.slice(start, start + request.limit);
       const end = start + page.length;
       const metadata = end < all.length ? { continue: String(end), remainingItemCount: all.length - end } : {};
-      if (request.form !== "table") return { metadata, items: page.map((one) => (request.form === "whole" ? one : bare(one))) };
+      if (request.form !== "table")
+        return { metadata, items: page.map((one) => (request.form === "whole" ? one : bare(one))) };
       return {
         kind: "Table",
         metadata,
-        columnDefinitions: [{ name: "Name", priority: 0 }, { name: "Status", priority: 0 }, { name: "Nominated Node", priority: 1 }],
+        columnDefinitions: [
+          { name: "Name", priority: 0 },
+          { name: "Status", priority: 0 },
+          { name: "Nominated Node", priority: 1 },
+        ],
         rows: page.map((one) => ({ cells: [one.metadata.name, "Running", "x"], object: bare(one) })),
       };
     },
     async getAny({ resource: wanted, namespace, name, form }) {
-      const found = held(wanted).find(({ metadata }) => metadata.name === name && (!wanted.namespaced || metadata.namespace === namespace));
+      const found = held(wanted).find(
+        ({ metadata }) => metadata.name === name && (!wanted.namespaced || metadata.namespace === namespace),
+      );
       return found === undefined ? undefined : form === "whole" ? found : bare(found);
     },
     close: async () => undefined,
@@ -90,7 +116,17 @@ export function savedSource(manifests: readonly Manifest[]): ClusterSource {
   const resources = [...new Set(manifests.map(({ kind }) => kind))].filter(isKindName);
   const { read, log, hasNamespace, close } = liveSource(manifests, []).source;
   const info = { name: "saved", source: "saved" } as const;
-  return { info, read: async (request) => read.call({ info } as ClusterSource, { ...request, kinds: request.kinds.filter((kind) => resources.includes(kind)) }), log, hasNamespace, close };
+  return {
+    info,
+    read: async (request) =>
+      read.call({ info } as ClusterSource, {
+        ...request,
+        kinds: request.kinds.filter((kind) => resources.includes(kind)),
+      }),
+    log,
+    hasNamespace,
+    close,
+  };
 }
 
 /** Everything a server needs, with what a test wants otherwise. */
@@ -99,8 +135,15 @@ export function contextOf(source: ClusterSource, options: Partial<McpOptions> = 
   return createContext({
     version: { version: "1.2.3", commit: "abc", date: "unknown" },
     open: async () => source,
-    chooseAnalyzers: async (filters) => (filters.length === 0 ? core : analyzers.filter(({ name }) => filters.includes(name))),
-    filters: async () => ({ coreFilters: ["Pod"], additionalFilters: [], integrationFilters: [], activeFilters: ["Pod"], activeFiltersFrom: "k8sgpt.yaml" }),
+    chooseAnalyzers: async (filters) =>
+      filters.length === 0 ? core : analyzers.filter(({ name }) => filters.includes(name)),
+    filters: async () => ({
+      coreFilters: ["Pod"],
+      additionalFilters: [],
+      integrationFilters: [],
+      activeFilters: ["Pod"],
+      activeFiltersFrom: "k8sgpt.yaml",
+    }),
     parseLabels: parseSelector,
     policy: { denyTools: [], scope: {}, denyKinds: [] },
     masking: noMasking,
@@ -140,6 +183,10 @@ export function callerOf(client: Client): Connected["call"] {
   return async (name, args = {}) => {
     const result = await client.callTool({ name, arguments: { ...args } });
     const [first] = result.content;
-    return { isError: result.isError === true, text: first?.type === "text" ? first.text : "", data: isPlain(result.structuredContent) ? result.structuredContent : {} };
+    return {
+      isError: result.isError === true,
+      text: first?.type === "text" ? first.text : "",
+      data: isPlain(result.structuredContent) ? result.structuredContent : {},
+    };
   };
 }

@@ -85,7 +85,7 @@ function asLocation(region: string): BucketLocationConstraint {
 }
 
 /** CommonJS: in a bundle its names are found on the default export only. */
-async function loadSdk(): Promise<typeof s3> {
+async function loadSdk(): Promise<(typeof s3)["default"]> {
   return (await import("@aws-sdk/client-s3")).default;
 }
 
@@ -101,12 +101,8 @@ async function clientFor({ region, endpoint, insecure }: S3Settings): Promise<S3
     responseChecksumValidation: "WHEN_REQUIRED",
   } as const;
   if (insecure !== true) return new S3Client(shared);
-  const [{ default: http }, { Agent }] = await Promise.all([import("@smithy/node-http-handler"), import("node:https")]);
   // `insecure` is the user's own choice for a server with a certificate of its own making.
-  return new S3Client({
-    ...shared,
-    requestHandler: new http.NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
-  });
+  return new S3Client({ ...shared, requestHandler: { httpsAgent: { rejectUnauthorized: false } } });
 }
 
 function statusOf(error: unknown): number | undefined {

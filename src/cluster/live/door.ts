@@ -244,6 +244,7 @@ export function openDoor(options: DoorOptions): Door {
       } catch (error) {
         // Once `read` has begun, it has seen a part: whether to begin anew is for the caller to say.
         if (isReading) throw error;
+        audit?.check();
         if (error instanceof BusyAnswer && used.busy < retries.busy) {
           const waitMs = error.waitMs ?? 500 * 2 ** used.busy;
           if (waitMs > requestTimeoutMs) throw error.failure(waitMs);

@@ -32,7 +32,10 @@ export function shortened(value: Plain, budgetBytes: number): { readonly value: 
   for (const cut of cuts) {
     const small = shorter(value, cut);
     if (isPlain(small) && sizeOf(small) <= budgetBytes) {
-      return { value: small, note: `Too large for one answer: texts were cut at ${cut.characters} characters and lists at ${cut.items} items.` };
+      return {
+        value: small,
+        note: `Too large for one answer: texts were cut at ${cut.characters} characters and lists at ${cut.items} items.`,
+      };
     }
   }
   return {

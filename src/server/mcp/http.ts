@@ -97,7 +97,8 @@ function refusalOf(request: IncomingMessage, host: string, token: string | undef
   const { host: named, origin, authorization } = request.headers;
   const asked = hostnameOf(`http://${named ?? ""}`);
   // A name that someone made point at this machine is not ours (DNS rebinding).
-  if (isLoopback(host) && (asked === undefined || !isLoopback(asked))) return { status: 403, message: "this Host is not served" };
+  if (isLoopback(host) && (asked === undefined || !isLoopback(asked)))
+    return { status: 403, message: "this Host is not served" };
   if (origin !== undefined) {
     const from = hostnameOf(origin);
     const isOwn = from !== undefined && (isLoopback(host) ? isLoopback(from) : from === asked);

@@ -58,7 +58,9 @@ function keysOnly(value: unknown): unknown {
 
 /** The entries of a Secret or ConfigMap that was read as metadata, after the server's record of who owns which field. */
 function ownedKeys(raw: Plain): readonly string[] {
-  const { managedFields, dataKeys } = isPlain(raw["metadata"]) ? { dataKeys: raw["dataKeys"], ...raw["metadata"] } : raw;
+  const { managedFields, dataKeys } = isPlain(raw["metadata"])
+    ? { dataKeys: raw["dataKeys"], ...raw["metadata"] }
+    : raw;
   if (Array.isArray(dataKeys)) return dataKeys.filter((key) => typeof key === "string");
   const keys = new Set<string>();
   for (const entry of Array.isArray(managedFields) ? managedFields : []) {

@@ -45,11 +45,17 @@ export function createMasking(): ServerMasking {
       for (const object of objects) {
         const metadata = isPlain(object["metadata"]) ? object["metadata"] : {};
         if (typeof metadata["namespace"] === "string") dictionary.learn(metadata["namespace"], "ns");
-        if (typeof metadata["name"] === "string") dictionary.learn(metadata["name"], kind === "Namespace" ? "ns" : kind.toLowerCase());
+        if (typeof metadata["name"] === "string")
+          dictionary.learn(metadata["name"], kind === "Namespace" ? "ns" : kind.toLowerCase());
       }
       if (!isKindName(kind)) return;
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the walk that learns names takes any JSON; only a projection carries the type
-      const input = { takenAt: 0, cluster: { name: "", source: "live" }, objects: { [kind]: objects }, reads: [] } as unknown as SnapshotInput;
+      const input = {
+        takenAt: 0,
+        cluster: { name: "", source: "live" },
+        objects: { [kind]: objects },
+        reads: [],
+      } as unknown as SnapshotInput;
       learn(input);
     },
     mask: (value) => mapTexts(value, (text) => dictionary.mask(text)),

@@ -66,7 +66,9 @@ export async function resolveResource(context: McpContext, text: string): Promis
   }
   if (more.length > 0) {
     const names = [first, ...more].map(({ plural, group }) => (group === "" ? plural : `${plural}.${group}`));
-    throw new Fault(`"${text}" is the name of ${names.length} kinds`, { next: `Name the group: ${names.join(" or ")}` });
+    throw new Fault(`"${text}" is the name of ${names.length} kinds`, {
+      next: `Name the group: ${names.join(" or ")}`,
+    });
   }
   checkKind(context.policy, first);
   return first;
@@ -131,7 +133,8 @@ export async function listPage(context: McpContext, question: ListQuestion): Pro
   const { resource, namespace, cursor, limit } = question;
   checkNamespace(context.policy, namespace);
   const at = cursor === undefined ? {} : readCursor(cursor);
-  if (at === undefined) throw new Fault(`The cursor is not one of this server's`, { next: "Leave it out to start anew" });
+  if (at === undefined)
+    throw new Fault(`The cursor is not one of this server's`, { next: "Leave it out to start anew" });
   const source = await context.source();
   // One by one: whoever may see some namespaces is often not allowed to list all.
   const parts: readonly (string | undefined)[] =
@@ -141,15 +144,30 @@ export async function listPage(context: McpContext, question: ListQuestion): Pro
     source.listAny === undefined
       ? await savedRows(context, question, parts)
       : await liveRows(context, question, parts[part], at.token);
-  const open = rows.filter((row) => allowsNamespace(context.policy, resource.kind === "Namespace" ? row.key.slice(1) : row.namespace));
+  const open = rows.filter((row) =>
+    allowsNamespace(context.policy, resource.kind === "Namespace" ? row.key.slice(1) : row.namespace),
+  );
   // The page is told by its token, the place in it by the last object shown: both stay true while the cluster changes.
   const after = at.after;
   const exact = after === undefined ? -1 : open.findIndex(({ key }) => key === after);
   const left =
-    after === undefined ? open : exact >= 0 ? open.slice(exact + 1) : open.filter(({ key }) => compareText(key, after) > 0);
-  const count = Math.min(limit, fitting(left.slice(0, limit).map(({ shown }) => shown), question.budgetBytes));
+    after === undefined
+      ? open
+      : exact >= 0
+        ? open.slice(exact + 1)
+        : open.filter(({ key }) => compareText(key, after) > 0);
+  const count = Math.min(
+    limit,
+    fitting(
+      left.slice(0, limit).map(({ shown }) => shown),
+      question.budgetBytes,
+    ),
+  );
   const shown = left.slice(0, count);
-  context.masking.learnObjects(resource.kind, shown.map(({ raw }) => raw));
+  context.masking.learnObjects(
+    resource.kind,
+    shown.map(({ raw }) => raw),
+  );
   const last = shown.at(-1);
   const base = { ...(part > 0 && { part }) };
   const next =
@@ -177,9 +195,13 @@ async function liveRows(
   const { resource, output, limit, labelSelector, fieldSelector } = question;
   const source = await context.source();
   const isWhole = output === "objects" || output === "fields";
-  const form: AnyRequest["form"] = output === "table" ? "table" : isWhole && !valueKinds.has(resource.kind) ? "whole" : "metadata";
+  const form: AnyRequest["form"] =
+    output === "table" ? "table" : isWhole && !valueKinds.has(resource.kind) ? "whole" : "metadata";
   const answer =
-    (await source.listAny?.({ resource, namespace, form, limit, continueToken, labelSelector, fieldSelector }, context.signal)) ?? {};
+    (await source.listAny?.(
+      { resource, namespace, form, limit, continueToken, labelSelector, fieldSelector },
+      context.signal,
+    )) ?? {};
   const metadata = isPlain(answer["metadata"]) ? answer["metadata"] : {};
   const token = metadata["continue"];
   const remaining = metadata["remainingItemCount"];
@@ -205,10 +227,17 @@ function tableRows({ kind, namespaced }: ApiResource, answer: Plain): readonly R
     const named = { ...object, kind };
     const shown = cells.flatMap((cell, index): readonly (readonly [string, unknown])[] => {
       const column = columns[index];
-      return column === undefined || !column.isShown || cell === "" || cell === null ? [] : [[column.name, cleanValue(cell)]];
+      return column === undefined || !column.isShown || cell === "" || cell === null
+        ? []
+        : [[column.name, cleanValue(cell)]];
     });
     const { key, namespace, name } = placeOf(object);
-    return { key, namespace, raw: named, shown: { ...(namespaced && { namespace }), name, ...Object.fromEntries(shown) } };
+    return {
+      key,
+      namespace,
+      raw: named,
+      shown: { ...(namespaced && { namespace }), name, ...Object.fromEntries(shown) },
+    };
   });
 }
 
@@ -217,7 +246,9 @@ function keyFor(column: string): string {
   return column
     .split(/[^A-Za-z0-9]+/)
     .filter((word) => word !== "")
-    .map((word, index) => (index === 0 ? word.toLowerCase() : `${word.slice(0, 1).toUpperCase()}${word.slice(1).toLowerCase()}`))
+    .map((word, index) =>
+      index === 0 ? word.toLowerCase() : `${word.slice(0, 1).toUpperCase()}${word.slice(1).toLowerCase()}`,
+    )
     .join("");
 }
 
@@ -250,10 +281,14 @@ async function savedRows(
     .filter(({ metadata }) => parts.some((part) => part === undefined || part === metadata?.namespace))
     .filter(({ metadata }) => selector === undefined || selectorMatches(selector, metadata?.labels))
     .map((object): Plain => ({ ...object }))
-    .filter((object) => wanted.every(({ path, value, isEqual }) => (String(valueAt(object, path) ?? "") === value) === isEqual))
+    .filter((object) =>
+      wanted.every(({ path, value, isEqual }) => (String(valueAt(object, path) ?? "") === value) === isEqual),
+    )
     .map((object) => {
       const row = rowOf(resource, object, question);
-      return question.output === "table" ? { ...row, shown: { ...row.shown, ...summaryOf(object, snapshot.takenAt) } } : row;
+      return question.output === "table"
+        ? { ...row, shown: { ...row.shown, ...summaryOf(object, snapshot.takenAt) } }
+        : row;
     });
   return { rows };
 }
@@ -268,17 +303,31 @@ function fieldTests(text: string | undefined): readonly { path: string; value: s
 /** What kubectl's columns tell most often, of an object that no server prints. */
 function summaryOf(object: Plain, now: number): Plain {
   const metadata = isPlain(object["metadata"]) ? object["metadata"] : {};
-  const created = typeof metadata["creationTimestamp"] === "string" ? parseTime(metadata["creationTimestamp"]) : undefined;
+  const created =
+    typeof metadata["creationTimestamp"] === "string" ? parseTime(metadata["creationTimestamp"]) : undefined;
   const read = (path: string): unknown => valueAt(object, path);
   const containers = [read("status.containerStatuses")].flat().filter(isPlain);
   const waiting = containers.map((one) => valueAt(one, "state.waiting.reason")).find((reason) => reason !== undefined);
   const wanted = read("spec.replicas") ?? read("status.desiredNumberScheduled");
   const ready = read("status.readyReplicas") ?? read("status.numberReady") ?? (wanted === undefined ? undefined : 0);
-  const condition = [read("status.conditions")].flat().filter(isPlain).find(({ type }) => type === "Ready");
+  const condition = [read("status.conditions")]
+    .flat()
+    .filter(isPlain)
+    .find(({ type }) => type === "Ready");
   const rows: readonly (readonly [string, unknown])[] = [
-    ["ready", containers.length > 0 ? `${containers.filter((one) => one["ready"] === true).length}/${containers.length}` : wanted === undefined ? condition?.["status"] : `${String(ready)}/${String(wanted)}`],
+    [
+      "ready",
+      containers.length > 0
+        ? `${containers.filter((one) => one["ready"] === true).length}/${containers.length}`
+        : wanted === undefined
+          ? condition?.["status"]
+          : `${String(ready)}/${String(wanted)}`,
+    ],
     ["status", waiting ?? read("status.phase")],
-    ["restarts", containers.length > 0 ? containers.reduce((sum, one) => sum + Number(one["restartCount"] ?? 0), 0) : undefined],
+    [
+      "restarts",
+      containers.length > 0 ? containers.reduce((sum, one) => sum + Number(one["restartCount"] ?? 0), 0) : undefined,
+    ],
     ["node", read("spec.nodeName")],
     ["type", read("spec.type") ?? read("type")],
     ["age", created === undefined ? undefined : formatDuration(Math.max(0, now - created))],
@@ -314,7 +363,12 @@ export async function getObject(
   return cleanObject(raw);
 }
 
-function savedObject(snapshot: Snapshot, { kind }: ApiResource, namespace: string | undefined, name: string): Plain | undefined {
+function savedObject(
+  snapshot: Snapshot,
+  { kind }: ApiResource,
+  namespace: string | undefined,
+  name: string,
+): Plain | undefined {
   if (!isKindName(kind)) return undefined;
   const found = snapshot.get(kind, namespace, name);
   return found === undefined ? undefined : { ...found };
@@ -327,7 +381,11 @@ function typed({ group, version, kind }: ApiResource, raw: Plain): Plain {
   return { ...type, ...raw, ...type };
 }
 
-function placeOf(object: Plain): { readonly key: string; readonly namespace: string | undefined; readonly name: string } {
+function placeOf(object: Plain): {
+  readonly key: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+} {
   const metadata = isPlain(object["metadata"]) ? object["metadata"] : {};
   const name = typeof metadata["name"] === "string" ? metadata["name"] : "";
   const namespace = typeof metadata["namespace"] === "string" ? metadata["namespace"] : undefined;

@@ -24,7 +24,10 @@ export const prompts: readonly Prompt[] = [
     name: "troubleshoot-pod",
     title: "Find out what is wrong with a Pod",
     description: "Steps from a Pod that misbehaves to its cause.",
-    args: z.object({ podName: z.string().describe("Name of the Pod"), namespace: z.string().describe("Its namespace") }),
+    args: z.object({
+      podName: z.string().describe("Name of the Pod"),
+      namespace: z.string().describe("Its namespace"),
+    }),
     text: ({ podName, namespace }) =>
       steps(`Find out what is wrong with the Pod ${quoted(podName)} in namespace ${quoted(namespace)}.`, [
         `Call \`why\` with kind "pod" and these names: it tells the Pod's state, its incidents and what they come from.`,
@@ -38,7 +41,10 @@ export const prompts: readonly Prompt[] = [
     name: "troubleshoot-deployment",
     title: "Find out what is wrong with a Deployment",
     description: "Steps from a Deployment whose rollout is stuck or whose Pods fail to the cause.",
-    args: z.object({ deploymentName: z.string().describe("Name of the Deployment"), namespace: z.string().describe("Its namespace") }),
+    args: z.object({
+      deploymentName: z.string().describe("Name of the Deployment"),
+      namespace: z.string().describe("Its namespace"),
+    }),
     text: ({ deploymentName, namespace }) =>
       steps(`Find out what is wrong with the Deployment ${quoted(deploymentName)} in namespace ${quoted(namespace)}.`, [
         `Call \`why\` with kind "deployment" and these names.`,
@@ -70,7 +76,7 @@ export const prompts: readonly Prompt[] = [
     text: () =>
       steps("Tell me how healthy this cluster is, in a short report.", [
         "Call `health` and `cluster-info`.",
-        "Call `analyze` with include: [\"info\"].",
+        'Call `analyze` with include: ["info"].',
         "Call `top-nodes`, if the cluster serves metrics.",
         "Write: one line with the verdict, the incidents by severity with cause and fix, what could not be checked.",
       ]),

@@ -3,7 +3,13 @@
  * costs a table; what is dear (the cluster, analyses, discovery) lives in the context. Whatever leaves goes through
  * `answered`: masked when asked for, within the budget, never an exception.
  */
-import { type CallToolResult, McpServer, type ReadResourceResult, ResourceNotFoundError, type ServerContext } from "@modelcontextprotocol/server";
+import {
+  type CallToolResult,
+  McpServer,
+  type ReadResourceResult,
+  ResourceNotFoundError,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
 import { Fault, messageOf } from "../../fault.ts";
 import { redactCredentials } from "../../kube/credentials.ts";
 import { answerBytes, shortened } from "./answer.ts";
@@ -24,7 +30,9 @@ const instructions =
 
 /** The tools that clients of this server see. */
 export function toolsFor({ policy, changeFilters }: McpContext): readonly Tool[] {
-  return allTools.filter(({ names, isWriting }) => (!isWriting || changeFilters !== undefined) && allowsTool(policy, names));
+  return allTools.filter(
+    ({ names, isWriting }) => (!isWriting || changeFilters !== undefined) && allowsTool(policy, names),
+  );
 }
 
 /** Tells what is under way, so that an end of input can wait for answers. */
@@ -37,7 +45,14 @@ export interface CallCounter {
 export function createMcpServer(context: McpContext, counter?: CallCounter): McpServer {
   const server = new McpServer(
     { name: "k8sgpt", title: "k8sgpt", version: context.version.version },
-    { instructions, capabilities: { tools: { listChanged: false }, resources: { listChanged: false }, prompts: { listChanged: false } } },
+    {
+      instructions,
+      capabilities: {
+        tools: { listChanged: false },
+        resources: { listChanged: false },
+        prompts: { listChanged: false },
+      },
+    },
   );
   for (const tool of toolsFor(context)) {
     for (const name of tool.names) registerTool(server, context, tool, name, counter);
@@ -54,10 +69,22 @@ export function createMcpServer(context: McpContext, counter?: CallCounter): Mcp
   return server;
 }
 
-function registerTool(server: McpServer, context: McpContext, tool: Tool, name: string, counter: CallCounter | undefined): void {
+function registerTool(
+  server: McpServer,
+  context: McpContext,
+  tool: Tool,
+  name: string,
+  counter: CallCounter | undefined,
+): void {
   const { title, description, input, output, isWriting } = tool;
   const meaning = name === tool.names[0] ? description : `The same as ${tool.names[0]}. ${description}`;
-  const annotations = { title, readOnlyHint: !isWriting, destructiveHint: false, idempotentHint: true, openWorldHint: false };
+  const annotations = {
+    title,
+    readOnlyHint: !isWriting,
+    destructiveHint: false,
+    idempotentHint: true,
+    openWorldHint: false,
+  };
   server.registerTool(
     name,
     { title, description: meaning, inputSchema: input, outputSchema: output, annotations },
@@ -72,7 +99,12 @@ function registerTool(server: McpServer, context: McpContext, tool: Tool, name: 
   );
 }
 
-async function answered(context: McpContext, tool: Tool, given: unknown, { mcpReq }: ServerContext): Promise<CallToolResult> {
+async function answered(
+  context: McpContext,
+  tool: Tool,
+  given: unknown,
+  { mcpReq }: ServerContext,
+): Promise<CallToolResult> {
   const token = mcpReq._meta?.progressToken;
   try {
     const answer = await orAborted(
@@ -155,5 +187,7 @@ function registerResources(server: McpServer, context: McpContext): void {
 
 function textsIn(value: unknown): Readonly<Record<string, string>> {
   if (!isPlain(value)) return {};
-  return Object.fromEntries(Object.entries(value).flatMap(([key, text]) => (typeof text === "string" ? [[key, text]] : [])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, text]) => (typeof text === "string" ? [[key, text]] : [])),
+  );
 }

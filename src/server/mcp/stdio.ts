@@ -15,7 +15,12 @@ const quietMs = 50;
 /** Serves until the input ends or `signal` does. */
 export async function serveOverStdio(
   context: McpContext,
-  streams: { readonly input: Readable; readonly output: Writable; readonly signal: AbortSignal; readonly onError: (error: Error) => void },
+  streams: {
+    readonly input: Readable;
+    readonly output: Writable;
+    readonly signal: AbortSignal;
+    readonly onError: (error: Error) => void;
+  },
 ): Promise<void> {
   const { input, output, signal, onError } = streams;
   let running = 0;

@@ -13,7 +13,9 @@ import { eventLine, incidentsAbout, objectsShape, place } from "./shapes.ts";
 const namespace = z.string().optional().describe("Namespace; all that are open to this server when left out");
 const resourceType = z
   .string()
-  .describe("Kind, plural or short name of any resource the cluster serves; `plural.group` or `group/version/Kind` where a name has several");
+  .describe(
+    "Kind, plural or short name of any resource the cluster serves; `plural.group` or `group/version/Kind` where a name has several",
+  );
 
 /** Paging, the same for every list. */
 export const paging = {
@@ -37,7 +39,12 @@ export const objectTools: readonly Tool[] = [
       ...paging,
       continue: z.string().optional().describe("The same as cursor"),
     }),
-    output: z.looseObject({ resource: z.string(), count: z.number(), items: z.array(objectsShape), nextCursor: z.string().optional() }),
+    output: z.looseObject({
+      resource: z.string(),
+      count: z.number(),
+      items: z.array(objectsShape),
+      nextCursor: z.string().optional(),
+    }),
     async run(input, { context, budgetBytes }) {
       const resource = await resolveResource(context, input.resourceType);
       const { items, nextCursor, remaining } = await listPage(context, {
@@ -55,7 +62,10 @@ export const objectTools: readonly Tool[] = [
           // One object may be larger than an answer.
           items: items.map((item) => shortened(item, budgetBytes - 1000).value),
           ...(remaining !== undefined && { remaining }),
-          ...(nextCursor !== undefined && { nextCursor, note: "There are more: call again with cursor set to nextCursor" }),
+          ...(nextCursor !== undefined && {
+            nextCursor,
+            note: "There are more: call again with cursor set to nextCursor",
+          }),
         },
       };
     },
@@ -75,7 +85,8 @@ export const objectTools: readonly Tool[] = [
     async run({ resourceType: type, name, namespace: where, fields }, { context, budgetBytes }) {
       const resource = await resolveResource(context, type);
       const object = await getObject(context, resource, name, where);
-      const chosen = fields.length === 0 ? object : Object.fromEntries(fields.map((path) => [path, valueAt(object, path) ?? null]));
+      const chosen =
+        fields.length === 0 ? object : Object.fromEntries(fields.map((path) => [path, valueAt(object, path) ?? null]));
       const { value, note } = shortened(chosen, budgetBytes - 500);
       return { data: { object: value, ...(note !== undefined && { note: `${note} Ask for parts with fields.` }) } };
     },
@@ -86,7 +97,12 @@ export const objectTools: readonly Tool[] = [
     description:
       "One object with what belongs to it: its owners, its events, what is known to be wrong with it, and its incidents.",
     input: z.object({ resourceType, name: z.string(), namespace: z.string().optional().describe("Default: default") }),
-    output: z.looseObject({ object: objectsShape, owners: z.array(z.string()), events: z.array(objectsShape), incidents: z.array(objectsShape) }),
+    output: z.looseObject({
+      object: objectsShape,
+      owners: z.array(z.string()),
+      events: z.array(objectsShape),
+      incidents: z.array(objectsShape),
+    }),
     async run({ resourceType: type, name, namespace: where }, { context, budgetBytes }) {
       const resource = await resolveResource(context, type);
       const object = await getObject(context, resource, name, where);
@@ -130,7 +146,8 @@ export const objectTools: readonly Tool[] = [
         (one) =>
           (group === undefined || one.group === group) &&
           (one.namespaced ? includeNamespaceScoped : includeClusterScoped) &&
-          (contains === undefined || `${one.kind} ${one.plural}.${one.group}`.toLowerCase().includes(contains.toLowerCase())),
+          (contains === undefined ||
+            `${one.kind} ${one.plural}.${one.group}`.toLowerCase().includes(contains.toLowerCase())),
       );
       return {
         data: {
@@ -170,27 +187,29 @@ export const objectTools: readonly Tool[] = [
   defineTool({
     names: ["get-namespace"],
     title: "A namespace at a glance",
-    description: "One namespace: phase, labels, quotas, how many workloads and Pods of which phase, recent warnings, and its incidents.",
+    description:
+      "One namespace: phase, labels, quotas, how many workloads and Pods of which phase, recent warnings, and its incidents.",
     input: z.object({ name: z.string().optional(), namespace: z.string().optional().describe("The same as name") }),
     output: z.looseObject({ namespace: z.string(), phase: z.string(), incidents: z.array(objectsShape) }),
     async run(input, { context, budgetBytes }) {
       const name = input.name ?? input.namespace;
-      if (name === undefined) throw new Fault("Which namespace?", { next: "Give its name; `list-namespaces` lists them" });
+      if (name === undefined)
+        throw new Fault("Which namespace?", { next: "Give its name; `list-namespaces` lists them" });
       const scope = scopeFor(context.policy, name);
       const source = await context.source();
       if ((await source.hasNamespace(name, context.signal)) === false) {
         throw new Fault(`Namespace "${name}" does not exist`, { next: "`list-namespaces` lists them" });
       }
       const { report, snapshot } = await context.analysis({ scope, filters: [], include: [] });
-      const quotas = (await context.read({ kinds: ["ResourceQuota", "Event"], scope })) ;
+      const quotas = await context.read({ kinds: ["ResourceQuota", "Event"], scope });
       const kept = snapshot.get("Namespace", undefined, name);
       const pods = Map.groupBy(snapshot.inNamespace("Pod", name), ({ status }) => status?.phase ?? "Unknown");
-      const workloads = (["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress"] as const).flatMap(
-        (kind): readonly (readonly [string, number])[] => {
-          const { length } = snapshot.inNamespace(kind, name);
-          return length === 0 ? [] : [[kind, length]];
-        },
-      );
+      const workloads = (
+        ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress"] as const
+      ).flatMap((kind): readonly (readonly [string, number])[] => {
+        const { length } = snapshot.inNamespace(kind, name);
+        return length === 0 ? [] : [[kind, length]];
+      });
       const data = {
         namespace: name,
         phase: kept?.status?.phase ?? "Active",
@@ -207,7 +226,12 @@ export const objectTools: readonly Tool[] = [
           .filter(({ type, regarding }) => type === "Warning" && regarding.namespace === name)
           .slice(0, 10)
           .map((event) => eventLine(event, snapshot.takenAt)),
-        incidents: report.incidents.map(({ id, severity, root }) => ({ id, severity, title: root.title, object: place(root.object) })),
+        incidents: report.incidents.map(({ id, severity, root }) => ({
+          id,
+          severity,
+          title: root.title,
+          object: place(root.object),
+        })),
       };
       const { value, note } = shortened(data, budgetBytes - 200);
       return { data: { ...value, ...(note !== undefined && { note }) } };
@@ -230,13 +254,16 @@ export const objectTools: readonly Tool[] = [
       const snapshot = await context.read({ kinds: ["Event"], scope: scopeFor(context.policy, input.namespace) });
       const [read] = snapshot.reads;
       if (read?.state === "unread") throw new Fault(`Cannot list Events: ${read.reason ?? "they could not be read"}`);
-      const all = snapshot.events().filter(
-        ({ regarding, type }) =>
-          allowsNamespace(context.policy, regarding.namespace) &&
-          (input.type === undefined || input.type === type) &&
-          (input.involvedObjectName === undefined || input.involvedObjectName === regarding.name) &&
-          (input.involvedObjectKind === undefined || input.involvedObjectKind.toLowerCase() === regarding.kind.toLowerCase()),
-      );
+      const all = snapshot
+        .events()
+        .filter(
+          ({ regarding, type }) =>
+            allowsNamespace(context.policy, regarding.namespace) &&
+            (input.type === undefined || input.type === type) &&
+            (input.involvedObjectName === undefined || input.involvedObjectName === regarding.name) &&
+            (input.involvedObjectKind === undefined ||
+              input.involvedObjectKind.toLowerCase() === regarding.kind.toLowerCase()),
+        );
       const start = Number(input.cursor ?? 0) || 0;
       const lines: Plain[] = [];
       let bytes = 0;
@@ -251,7 +278,10 @@ export const objectTools: readonly Tool[] = [
         data: {
           count: all.length,
           events: lines,
-          ...(end < all.length && { nextCursor: String(end), note: `${all.length - end} older ones: call again with cursor set to nextCursor` }),
+          ...(end < all.length && {
+            nextCursor: String(end),
+            note: `${all.length - end} older ones: call again with cursor set to nextCursor`,
+          }),
         },
       };
     },
@@ -259,15 +289,28 @@ export const objectTools: readonly Tool[] = [
 ];
 
 /** The namespaces that are open, by name. */
-export async function namespacesOf(context: Parameters<typeof resourcesOf>[0]): Promise<readonly KubeObject<"Namespace">[]> {
+export async function namespacesOf(
+  context: Parameters<typeof resourcesOf>[0],
+): Promise<readonly KubeObject<"Namespace">[]> {
   const snapshot = await context.read({ kinds: ["Namespace"], scope: {} });
   const [read] = snapshot.reads;
   if (read?.state === "unread" && snapshot.list("Namespace").length === 0) {
-    throw new Fault(`Cannot list Namespaces: ${read.reason ?? "they could not be read"}`, read.next === undefined ? {} : { next: read.next });
+    throw new Fault(
+      `Cannot list Namespaces: ${read.reason ?? "they could not be read"}`,
+      read.next === undefined ? {} : { next: read.next },
+    );
   }
   return snapshot.list("Namespace").filter(({ metadata }) => allowsNamespace(context.policy, metadata?.name));
 }
 
-function nameOf({ plural, group, version }: { readonly plural: string; readonly group: string; readonly version: string }): string {
+function nameOf({
+  plural,
+  group,
+  version,
+}: {
+  readonly plural: string;
+  readonly group: string;
+  readonly version: string;
+}): string {
   return group === "" ? `${plural} (${version})` : `${plural}.${group} (${version})`;
 }

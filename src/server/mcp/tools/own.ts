@@ -36,10 +36,14 @@ export async function clusterInfo(context: McpContext): Promise<Plain> {
     platform: "kubernetes",
     takenAt: new Date(snapshot.takenAt).toISOString(),
     nodes: nodes.length,
-    nodesReady: nodes.filter(({ status }) => (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True")).length,
+    nodesReady: nodes.filter(({ status }) =>
+      (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True"),
+    ).length,
     kubeletVersions: kubelets,
     namespaces: snapshot.list("Namespace").length,
-    ...(unread.length > 0 && { notRead: unread.map(({ kind, reason }) => `${kind}: ${reason ?? "could not be read"}`) }),
+    ...(unread.length > 0 && {
+      notRead: unread.map(({ kind, reason }) => `${kind}: ${reason ?? "could not be read"}`),
+    }),
   };
 }
 
@@ -114,7 +118,8 @@ export const ownTools: readonly Tool[] = [
   defineTool({
     names: ["config"],
     title: "How this server is set up",
-    description: "Active filters and where they come from, what is open to clients, whether names are masked. Shows no secret and changes nothing.",
+    description:
+      "Active filters and where they come from, what is open to clients, whether names are masked. Shows no secret and changes nothing.",
     input: none,
     output: z.looseObject({ activeFilters: z.array(z.string()), anonymize: z.boolean() }),
     async run(_, { context }) {

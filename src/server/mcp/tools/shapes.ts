@@ -31,17 +31,24 @@ export function eventLine({ type, reason, message, count, lastSeen, regarding }:
 
 /** An incident in a few lines: what is wrong, on what, why, what follows, what to do. */
 export function incidentLines({ id, severity, root, chain, members, affected, since }: Incident, now: number): Plain {
-  const titles = new Set(members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`));
+  const titles = new Set(
+    members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`),
+  );
   const consequences = [...titles];
   // The line about a finding is its title and, in brackets, what was seen.
-  const facts = findingText(root).slice(root.title.length).replace(/^ \(([^]*)\)$/, "$1");
+  const facts = findingText(root)
+    .slice(root.title.length)
+    .replace(/^ \(([^]*)\)$/, "$1");
   return {
     id,
     severity,
     object: place(root.cause ?? root.object),
     title: root.title,
     ...(chain.length > 1 && {
-      chain: chain.map((step) => `${place(step)}${step.missing === true ? " (missing)" : ""}${step.count === undefined ? "" : ` ×${step.count}`}`),
+      chain: chain.map(
+        (step) =>
+          `${place(step)}${step.missing === true ? " (missing)" : ""}${step.count === undefined ? "" : ` ×${step.count}`}`,
+      ),
     }),
     ...(facts !== "" && { seen: cleanValue(facts) }),
     ...(consequences.length > 0 && { leadsTo: consequences.slice(0, 3) }),
