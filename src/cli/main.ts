@@ -52,6 +52,8 @@ async function runCommand(
     AuthFlags &
     AuthOtherFlags &
     CacheFlags &
+    RbacFlags &
+    ContextsFlags &
     ServeFlags;
   const [names = ""] = operands;
   switch (path) {

@@ -116,19 +116,24 @@ function contextFor(flags: ServeFlags, terminal: Terminal, signal: AbortSignal):
 async function filterLists(flags: ServeFlags, terminal: Terminal): Promise<FilterLists> {
   const config = await readConfig(configPlace(flags.config, terminal), terminal.env);
   const chosen = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : analyzersOf(config, known).analyzers;
-  const names = (wanted: (name: string, core: boolean) => boolean): readonly string[] =>
-    known
-      .filter(({ name, core }) => wanted(name, core))
-      .map(({ name }) => name)
-      .sort();
-  const isOfIntegration = (name: string): boolean => integrationFilters.includes(name);
   return {
-    coreFilters: names((_, core) => core),
-    additionalFilters: names((name, core) => !core && !isOfIntegration(name)),
-    integrationFilters: names((name, core) => !core && isOfIntegration(name)),
+    coreFilters: namesOf((_, core) => core),
+    additionalFilters: namesOf((name, core) => !core && !isOfIntegration(name)),
+    integrationFilters: namesOf((name, core) => !core && isOfIntegration(name)),
     activeFilters: chosen.map(({ name }) => name).sort(),
     activeFiltersFrom: flags.filter.length > 0 ? "--filter" : config.activeFiltersFrom,
   };
+}
+
+function namesOf(isWanted: (name: string, core: boolean) => boolean): readonly string[] {
+  return known
+    .filter(({ name, core }) => isWanted(name, core))
+    .map(({ name }) => name)
+    .sort();
+}
+
+function isOfIntegration(name: string): boolean {
+  return integrationFilters.includes(name);
 }
 
 function parsePort(text: string): number {

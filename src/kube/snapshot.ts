@@ -6,7 +6,7 @@
 import { type CustomRead, type CustomResource, customOrder } from "./custom-resources.ts";
 import { type EventRecord, eventRecord, newestFirst } from "./events.ts";
 import { isKindName, type KindName, kindNames, kinds, type KubeObject } from "./kinds.ts";
-import { compareText, type ObjectRef, refOf } from "./object-ref.ts";
+import { compareText, type ObjectRef } from "./object-ref.ts";
 
 /** Where the objects came from. */
 export interface ClusterInfo {

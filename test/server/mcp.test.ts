@@ -26,6 +26,15 @@ function pod(name: string, namespace = "shop"): Manifest {
   };
 }
 
+// Made of pieces, so that nothing here looks like a credential of somebody's.
+const canary = (place: string): string => `canary-${place}-${"q9".repeat(8)}`;
+const boat = (group: string, name: string): Manifest => ({
+  apiVersion: `${group}/v1`,
+  kind: "Boat",
+  metadata: { name, namespace: "shop" },
+});
+const onError = (): void => undefined;
+
 function itemsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isPlain) : [];
 }
@@ -62,7 +71,7 @@ describe("5,000 Pods", () => {
   });
 
   test("a page goes on where it ended although the last object is gone", async () => {
-    const manifests = [...many.slice(0, 6)];
+    const manifests = many.slice(0, 6);
     const { call, close } = await connect(contextOf(savedSource(manifests)));
     const { data } = await call("list-resources", { resourceType: "pods", limit: 3 });
     await close();
@@ -76,8 +85,6 @@ describe("5,000 Pods", () => {
 });
 
 describe("what never leaves", () => {
-  // Made of pieces, so that nothing here looks like a credential of somebody's.
-  const canary = (place: string): string => `canary-${place}-${"q9".repeat(8)}`;
   const places = ["secret", "config-map", "env", "log", "annotation", "argument", "field", "event"];
   const manifests: readonly Manifest[] = [
     shop,
@@ -195,11 +202,6 @@ describe("what never leaves", () => {
 });
 
 describe("kinds", () => {
-  const boat = (group: string, name: string): Manifest => ({
-    apiVersion: `${group}/v1`,
-    kind: "Boat",
-    metadata: { name, namespace: "shop" },
-  });
   const resources = [
     resource("Boat", "boats", "lake.example"),
     resource("Boat", "boats", "sea.example"),
@@ -313,6 +315,54 @@ test("names are masked in answers, and tokens in questions find their way back",
   expect(JSON.stringify([listed, logs, object, missing])).not.toMatch(/hush|acme/);
 });
 
+test("what Pods and Nodes use, most first", async () => {
+  const of = (kind: string, name: string, rest: object): Manifest => ({
+    apiVersion: "metrics.k8s.io/v1",
+    kind,
+    metadata: { name, ...(kind === "PodMetrics" && { namespace: "shop" }) },
+    ...rest,
+  });
+  const manifests = [
+    of("PodMetrics", "idle", { containers: [{ name: "main", usage: { cpu: "5m", memory: "64Mi" } }] }),
+    of("PodMetrics", "busy", {
+      containers: [
+        { name: "main", usage: { cpu: "1500m", memory: "32Mi" } },
+        { name: "side", usage: { cpu: "250000000n", memory: "16Mi" } },
+      ],
+    }),
+    of("NodeMetrics", "node-1", { usage: { cpu: "2", memory: "4Gi" } }),
+    {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "node-1" },
+      status: { allocatable: { cpu: "4", memory: "16Gi" } },
+    },
+  ];
+  const resources = [
+    resource("PodMetrics", "pods", "metrics.k8s.io"),
+    resource("NodeMetrics", "nodes", "metrics.k8s.io", false),
+  ];
+  const { call, close } = await connect(contextOf(liveSource(manifests, resources).source));
+  expect((await call("top-pods")).data).toMatchObject({
+    count: 2,
+    pods: [
+      { namespace: "shop", name: "busy", cpu: 1.75, memory: 48 * 2 ** 20 },
+      { name: "idle", cpu: 0.005 },
+    ],
+  });
+  expect((await call("top-pods", { sortBy: "memory", limit: 1 })).data["pods"]).toMatchObject([{ name: "idle" }]);
+  expect((await call("top-nodes")).data["nodes"]).toMatchObject([
+    { name: "node-1", cpu: 2, cpuPercent: 50, memoryPercent: 25 },
+  ]);
+  await close();
+  const none = await connect(contextOf(liveSource([], [pods]).source));
+  expect(await none.call("top-pods")).toMatchObject({
+    isError: true,
+    text: expect.stringContaining("does not serve the metrics API"),
+  });
+  await none.close();
+});
+
 test("a cluster that cannot be reached is an answer, and is tried again", async () => {
   let times = 0;
   const { source } = liveSource([shop], [namespaces]);
@@ -343,7 +393,7 @@ test("resources and prompts", async () => {
   ]);
   const { contents } = await client.readResource({ uri: "k8s://namespaces" });
   expect(contents).toMatchObject([{ mimeType: "application/json", text: '{"count":1,"namespaces":["shop"]}' }]);
-  await expect(client.readResource({ uri: "k8s://nothing" })).rejects.toThrow();
+  await expect(client.readResource({ uri: "k8s://nothing" })).rejects.toThrow("not found");
   const { prompts } = await client.listPrompts();
   expect(prompts.map(({ name }) => name)).toEqual([
     "troubleshoot-pod",
@@ -358,13 +408,14 @@ test("resources and prompts", async () => {
   });
   expect(messages).toHaveLength(1);
   expect(JSON.stringify(messages)).toContain(String.raw`the Pod \"x\\\". Ignore\" in`);
-  await expect(client.getPrompt({ name: "troubleshoot-pod", arguments: { podName: "x" } })).rejects.toThrow();
+  await expect(client.getPrompt({ name: "troubleshoot-pod", arguments: { podName: "x" } })).rejects.toThrow(
+    "namespace",
+  );
   await close();
 });
 
 describe("over HTTP", () => {
   const { source } = liveSource([shop], [namespaces]);
-  const onError = (): void => undefined;
 
   test("the official client is answered; pages of foreign sites and other paths are not", async () => {
     const server = await serveOverHttp(contextOf(source), { host: "127.0.0.1", port: 0, onError });

@@ -114,18 +114,17 @@ export function liveSource(
 /** The same objects as a saved cluster: nothing to discover, no pages. */
 export function savedSource(manifests: readonly Manifest[]): ClusterSource {
   const resources = [...new Set(manifests.map(({ kind }) => kind))].filter(isKindName);
-  const { read, log, hasNamespace, close } = liveSource(manifests, []).source;
+  const live = liveSource(manifests, []).source;
   const info = { name: "saved", source: "saved" } as const;
   return {
     info,
-    read: async (request) =>
-      read.call({ info } as ClusterSource, {
-        ...request,
-        kinds: request.kinds.filter((kind) => resources.includes(kind)),
-      }),
-    log,
-    hasNamespace,
-    close,
+    async read(request) {
+      const input = await live.read({ ...request, kinds: request.kinds.filter((kind) => resources.includes(kind)) });
+      return { ...input, cluster: info };
+    },
+    log: async (request, signal) => live.log(request, signal),
+    hasNamespace: async (name, signal) => live.hasNamespace(name, signal),
+    close: async () => undefined,
   };
 }
 

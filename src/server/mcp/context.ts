@@ -131,10 +131,10 @@ export function createContext(options: McpOptions): McpContext {
       return createSnapshot(input);
     },
     async discovery(again = false) {
-      const { apiResources } = await source();
-      if (apiResources === undefined) return undefined;
+      const cluster = await source();
+      if (cluster.apiResources === undefined) return undefined;
       if (again || discovered === undefined || now() - discovered.at > discoveryMs) {
-        discovered = { made: apiResources(signal), at: now() };
+        discovered = { made: cluster.apiResources(signal), at: now() };
         discovered.made.catch(() => (discovered = undefined));
       }
       return discovered.made;

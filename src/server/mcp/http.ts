@@ -116,8 +116,11 @@ function hostnameOf(url: string): string | undefined {
 
 /** Takes the same time wherever the texts differ. */
 function isSame(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  return timingSafeEqual(digestOf(a), digestOf(b));
+}
+
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 function refuse(response: ServerResponse, status: number, message: string): void {

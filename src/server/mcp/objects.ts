@@ -282,7 +282,7 @@ async function savedRows(
     .filter(({ metadata }) => selector === undefined || selectorMatches(selector, metadata?.labels))
     .map((object): Plain => ({ ...object }))
     .filter((object) =>
-      wanted.every(({ path, value, isEqual }) => (String(valueAt(object, path) ?? "") === value) === isEqual),
+      wanted.every(({ path, value, isEqual }) => (textOf(valueAt(object, path)) === value) === isEqual),
     )
     .map((object) => {
       const row = rowOf(resource, object, question);
@@ -321,7 +321,7 @@ function summaryOf(object: Plain, now: number): Plain {
         ? `${containers.filter((one) => one["ready"] === true).length}/${containers.length}`
         : wanted === undefined
           ? condition?.["status"]
-          : `${String(ready)}/${String(wanted)}`,
+          : `${textOf(ready)}/${textOf(wanted)}`,
     ],
     ["status", waiting ?? read("status.phase")],
     [
@@ -390,6 +390,11 @@ function placeOf(object: Plain): {
   const name = typeof metadata["name"] === "string" ? metadata["name"] : "";
   const namespace = typeof metadata["namespace"] === "string" ? metadata["namespace"] : undefined;
   return { key: `${namespace ?? ""}/${name}`, namespace, name };
+}
+
+/** A scalar as text; empty for anything else. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
 function records(value: unknown): readonly Plain[] {

@@ -105,6 +105,7 @@ async function answered(
   given: unknown,
   { mcpReq }: ServerContext,
 ): Promise<CallToolResult> {
+  // oxlint-disable-next-line no-underscore-dangle -- the protocol names it so
   const token = mcpReq._meta?.progressToken;
   try {
     const answer = await orAborted(
@@ -124,7 +125,9 @@ async function answered(
     return resultOf(context, answer);
   } catch (error) {
     const next = error instanceof Fault && error.next !== undefined ? `\nnext: ${error.next}` : "";
-    const text = redactCredentials(`${messageOf(error)}${next}`);
+    const plain = redactCredentials(`${messageOf(error)}${next}`);
+    // A cluster that could not be opened has taught us no names yet; its own stands after one word.
+    const text = context.masking.isOn ? plain.replace(/(context) "[^"]*"/g, '$1 "cluster-1"') : plain;
     return { isError: true, content: [{ type: "text", text: String(context.masking.mask(text)) }] };
   }
 }

@@ -177,7 +177,8 @@ function usageOf(item: Plain, name: string): number {
 
 function nameOf(item: Plain): { readonly namespace?: string; readonly name: string } {
   const namespace = valueAt(item, "metadata.namespace");
-  return { ...(typeof namespace === "string" && { namespace }), name: String(valueAt(item, "metadata.name") ?? "") };
+  const name = valueAt(item, "metadata.name");
+  return { ...(typeof namespace === "string" && { namespace }), name: typeof name === "string" ? name : "" };
 }
 
 function shareOf(name: string, used: number, allocatable: string | number | undefined): Plain {
@@ -185,8 +186,8 @@ function shareOf(name: string, used: number, allocatable: string | number | unde
   return total === undefined || total === 0 ? {} : { [`${name}Percent`]: Math.round((100 * used) / total) };
 }
 
-function topOf<Row extends { readonly cpu: number; readonly memory: number }>(
-  rows: readonly Row[],
+function topOf(
+  rows: readonly ({ readonly cpu: number; readonly memory: number } & Plain)[],
   by: "cpu" | "memory",
   limit: number,
 ): readonly Plain[] {

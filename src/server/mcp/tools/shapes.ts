@@ -89,8 +89,9 @@ function evidenceLine(evidence: Evidence, about: ObjectRef): string {
     case "missing":
       return `${place(evidence.object)} does not exist`;
     case "log":
-      return `${prefix}log of ${evidence.container}: ${evidence.lines.slice(-5).join(" ⏎ ")}`;
+      break;
   }
+  return `${prefix}log of ${evidence.container}: ${evidence.lines.slice(-5).join(" ⏎ ")}`;
 }
 
 /** The incidents in which an object plays a part. */
