@@ -14,9 +14,8 @@ import { keyOf } from "../src/kube/object-ref.ts";
 import type { ContainerLog, SnapshotInput } from "../src/kube/snapshot.ts";
 import type { KubeObject, LabClient } from "./lab/client.ts";
 import { type ControlPlane, startControlPlane } from "./lab/control-plane.ts";
+import { tenMinutesLater } from "./lab/later.ts";
 import { manifestsOf } from "./lab/scenarios.ts";
-
-const laterMs = 600_000;
 
 let lab: ControlPlane;
 let client: LabClient;
@@ -276,19 +275,10 @@ async function apply(objects: readonly KubeObject[]): Promise<void> {
   for (const object of objects) if (object["status"] !== undefined) await client.applyStatus(object);
 }
 
-/** The snapshot ten minutes on. What a living cluster renews moves with the clock; what is lost stays behind. */
-function later(given: SnapshotInput): SnapshotInput {
-  const moved = (time: string | undefined): string | undefined =>
-    time === undefined ? undefined : new Date(Date.parse(time) + laterMs).toISOString();
-  const text = JSON.stringify(given.objects, function renewed(this: unknown, key: string, value: unknown) {
-    return (key === "renewTime" || key === "lastHeartbeatTime") && typeof value === "string" ? moved(value) : value;
-  });
-  return { ...given, takenAt: given.takenAt + laterMs, objects: JSON.parse(text) };
-}
-
 async function diagnosed(logs: readonly ContainerLog[] = []): Promise<Report> {
-  const frozen: ClusterSource = { ...source, info: source.info, read: async () => ({ ...later(input), logs }) };
-  return analyze(frozen, { analyzers, scope: {}, include: [], logs: false, signal: AbortSignal.timeout(60_000) });
+  const frozen: ClusterSource = { ...source, info: source.info, read: async () => input };
+  const signal = AbortSignal.timeout(60_000);
+  return analyze(tenMinutesLater(frozen, logs), { analyzers, scope: {}, include: [], logs: false, signal });
 }
 
 beforeAll(async () => {

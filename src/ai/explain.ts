@@ -65,7 +65,7 @@ export type Outcome =
 const hopeless: ReadonlySet<number | undefined> = new Set([401, 402, 403, 404]);
 
 /** How much a backend may answer when its settings do not say. */
-const defaultMaxTokens = 2048;
+export const defaultMaxTokens = 2048;
 
 /** Asks all `questions` and gives each one's outcome, in order, as a promise that never rejects. */
 export function explain(questions: readonly Question[], options: ExplainOptions): readonly Promise<Outcome>[] {
@@ -119,7 +119,7 @@ function failed(error: string): Outcome {
 }
 
 /** Vendors quote the key that they refuse; a terminal and a pipeline's log must not. */
-function scrubbed(message: string, password: string | undefined): string {
+export function scrubbed(message: string, password: string | undefined): string {
   const plain = password === undefined || password === "" ? message : message.replaceAll(password, "[redacted]");
   return redactCredentials(plain, () => false).slice(0, 500);
 }

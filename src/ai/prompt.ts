@@ -38,7 +38,7 @@ export function promptFor(incident: Incident, options: PromptOptions): Required<
   const facts = masking.mask(factsOf(incident, options.serverVersion).join("\n"));
   return {
     system: systemText(masking.mask(language), anonymized),
-    prompt: fenced(facts),
+    prompt: fenced(maskedText`Explain this fault. Its facts`, facts),
     responseSchema: answerSchema,
   };
 }
@@ -58,9 +58,10 @@ function systemText(language: Masked, anonymized: boolean): Masked {
 - Give two to five steps: first what confirms the cause and only reads, then what mends it.`;
 }
 
-function fenced(facts: Masked): Masked {
+/** `facts` as data: between two lines that nothing in them can forge, after the words that say what they are. */
+export function fenced(what: Masked, facts: Masked): Masked {
   const marker = markerOf(facts);
-  return maskedText`Explain this fault. Its facts stand between the two lines that hold ${marker}.
+  return maskedText`${what} stand between the two lines that hold ${marker}.
 
 <<< ${marker}
 ${facts}
@@ -73,7 +74,8 @@ function markerOf(text: Masked): number {
   return Number.parseInt(createHash("sha256").update(text).digest("hex").slice(0, 12), 16);
 }
 
-function factsOf(incident: Incident, serverVersion: string | undefined): readonly string[] {
+/** What a model is told of `incident`, line by line and not masked yet. */
+export function factsOf(incident: Incident, serverVersion: string | undefined): readonly string[] {
   const { root, members, chain, affected } = incident;
   const symptoms = members.filter((member) => member !== root);
   return [

@@ -142,14 +142,14 @@ export function createDictionary(): Dictionary {
       // All is learned before anything is replaced: what stands at the end may be part of what stands before.
       for (const run of runsIn(plain)) recognise(run);
       learnFromText(plain);
-      const masked = plain.replace(runs, (run) => {
+      const masked = mapRuns(plain, (run) => {
         // A token that stands there already is left alone.
         return values.has(run) ? run : replaceRun(run, tokens);
       });
       return asMasked(masked);
     },
     unmask: (text) =>
-      text.replace(runs, (run) => {
+      mapRuns(text, (run) => {
         const exact = replaceRun(run, values);
         // Models like to change the case of what they quote.
         return exact === run && run !== run.toLowerCase() && values.has(run.toLowerCase())
@@ -180,6 +180,11 @@ export function learnImage(dictionary: Pick<Dictionary, "learn">, image: string)
 /** The runs of a text, as `mask` sees them. */
 export function runsIn(text: string): readonly string[] {
   return [...text.matchAll(runs)].map(([run]) => run);
+}
+
+/** `text` with each of its runs replaced by what `replace` gives for it. */
+export function mapRuns(text: string, replace: (run: string) => string): string {
+  return text.replace(runs, replace);
 }
 
 /** Whether the whole of `value` is one run: what a dictionary can hold. */

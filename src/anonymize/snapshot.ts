@@ -7,17 +7,26 @@
  * token wherever it occurs. Then every text is masked: fields that hold words of the API are left alone, annotations
  * and arguments that may hold anything are replaced as a whole, and all other text goes through the dictionary.
  */
+import type { CustomResource } from "../kube/custom-resources.ts";
 import { type KindName, kindNames, type KubeObject } from "../kube/kinds.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
 import { maskBundle } from "./certificate.ts";
 import { redacted } from "./credentials.ts";
-import { createDictionary, type Dictionary, isGenerated, learnImage, runsIn, type Stem } from "./dictionary.ts";
-import { isKept, isPublicDomain, partNamed } from "./words.ts";
+import {
+  createDictionary,
+  type Dictionary,
+  isGenerated,
+  learnImage,
+  mapRuns,
+  runsIn,
+  type Stem,
+} from "./dictionary.ts";
+import { isKept, isPublicDomain, isPublicHost, isPublicKey, partNamed } from "./words.ts";
 
 /** The snapshot with every name masked. The same input gives the same output. */
 export function maskSnapshot(input: SnapshotInput): SnapshotInput {
   const dictionary = dictionaryOf(input);
-  const mask = masker(dictionary);
+  const { mask, maskStrictly } = masker(dictionary);
   const text = (value: string) => dictionary.mask(value);
   const objects: Partial<Record<KindName, unknown>> = {};
   for (const kind of kindNames) {
@@ -63,7 +72,52 @@ export function maskSnapshot(input: SnapshotInput): SnapshotInput {
         ...(next !== undefined && { next: text(next) }),
       })),
     }),
+    ...maskCustom(input, text, mask, maskStrictly),
   };
+}
+
+type MaskValue = (value: unknown) => unknown;
+
+/**
+ * Custom resources: those whose group is public, with all words of their statuses that are not known hidden, for each
+ * controller writes what it likes. Kinds that somebody made for themselves tell by their mere shape whose they are: they
+ * are left out, and the snapshot says so.
+ */
+function maskCustom(
+  { customResources, customReads }: SnapshotInput,
+  text: (value: string) => string,
+  mask: MaskValue,
+  maskStrictly: MaskValue,
+): Pick<SnapshotInput, "customResources" | "customReads"> {
+  const told = (customReads ?? []).map(({ resource, namespace, state, reason, next }) => ({
+    resource: text(resource),
+    ...(namespace !== undefined && { namespace: text(namespace) }),
+    state,
+    reason: text(reason),
+    ...(next !== undefined && { next: text(next) }),
+  }));
+  if (customResources === undefined) return customReads === undefined ? {} : { customReads: told };
+  const open = customResources.filter(({ group }) => !isPrivateGroup(group));
+  const masked = open.map(({ object: { status, ...rest }, ...type }) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- masking changes text, never shape
+    const object = { ...(mask(rest) as object), ...(status !== undefined && { status: maskStrictly(status) }) };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+    return { ...type, object: object as CustomResource["object"] };
+  });
+  if (open.length < customResources.length) {
+    const resource = "custom resources of private API groups";
+    told.push({ resource, state: "unread", reason: "they were left out when the snapshot was masked" });
+  }
+  return { customResources: masked, ...((customReads !== undefined || told.length > 0) && { customReads: told }) };
+}
+
+/** Whether an API group is neither one of Kubernetes nor of a widely used tool. */
+function isPrivateGroup(group: string): boolean {
+  return group.includes(".") && !isPublicDomain(group);
+}
+
+function groupOf(apiVersion: unknown): string {
+  return typeof apiVersion === "string" && apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
 /** Lines are masked together: a PEM block has many of them. */
@@ -100,20 +154,30 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
     const namespace = kind === "Namespace" ? metadata?.name : metadata?.namespace;
     if (namespace !== undefined) dictionary.learn(namespace, tellingStem(namespace, "ns"));
   });
+  for (const definition of sorted(input.objects.CustomResourceDefinition ?? []))
+    learnDefinition(dictionary, definition);
   for (const set of sorted(input.objects.StatefulSet ?? [])) learnClaims(dictionary, set, input);
   each((kind, object) => {
     if (kind !== "Event") learnName(dictionary, kind, object);
   });
-  // A masked snapshot leaves custom resources out: what their groups and statuses say cannot be told from names. What is
-  // found in them is masked all the same.
-  for (const { kind, object } of input.customResources ?? []) {
+  for (const { group, kind, plural, object } of input.customResources ?? []) {
     const { namespace, name = "" } = object.metadata ?? {};
     if (namespace !== undefined) dictionary.learn(namespace, tellingStem(namespace, "ns"));
-    if (!isMadeOfKept(name)) dictionary.learn(name, tellingStem(name, stemOf(kind)));
+    if (isPrivateGroup(group)) learnKind(dictionary, group, kind, plural);
+    if (!isMadeOfKept(name)) dictionary.learn(name, tellingStem(name, stemOf(kind, group)));
+  }
+  for (const { resource } of input.customReads ?? []) {
+    const [plural = "", ...group] = resource.split(".");
+    if (isPrivateGroup(group.join("."))) learnKind(dictionary, group.join("."), undefined, plural);
   }
   // The names in fields come after the names of objects: a missing Secret is a secret, but a Service named by an
   // Ingress is the Service.
   each((_kind, object) => learnFields(dictionary, object, [], undefined));
+  for (const { object } of input.customResources ?? []) {
+    learnFields(dictionary, object.metadata, ["metadata"], object);
+    const secret = object.spec?.target?.name;
+    if (typeof secret === "string") learnNamed(dictionary, secret, "secret");
+  }
   for (const { namespace, pod, container } of input.logs ?? []) {
     dictionary.learn(namespace, "ns");
     dictionary.learn(pod, "pod");
@@ -142,8 +206,22 @@ function* textsOf(value: unknown): Generator<string> {
   }
 }
 
-function stemOf(kind: string): Stem {
+/** What tokens for objects of a kind begin with; the name of a private kind is none for them. */
+function stemOf(kind: string, group = ""): Stem {
+  if (isPrivateGroup(group)) return "object";
   return kind === "Namespace" ? "ns" : kind.toLowerCase();
+}
+
+/** A kind that a cluster defines for itself: its names and its group. */
+function learnKind(
+  dictionary: Dictionary,
+  group: string,
+  kind: string | undefined,
+  ...plurals: readonly unknown[]
+): void {
+  dictionary.learn(group, "host");
+  if (kind !== undefined) dictionary.learn(kind, "kind");
+  for (const plural of plurals) if (typeof plural === "string") dictionary.learn(plural, "resource");
 }
 
 /** The stem for a name that says something which rules read: a token must say it too. */
@@ -158,8 +236,16 @@ function tellingStem(name: string, stem: Stem): Stem {
 function learnName(dictionary: Dictionary, kind: KindName, object: KubeObject): void {
   const { name = "", ownerReferences = [] } = object.metadata ?? {};
   const owner = ownerReferences.find(({ controller }) => controller === true) ?? ownerReferences[0];
+  if (isNamedByDomain(kind)) {
+    if (isPublicDomain(name)) return;
+    const [plural = "", ...group] = name.split(".");
+    if (kind === "CustomResourceDefinition") {
+      dictionary.learn(name, "definition", `${dictionary.tokenOf(plural)}.${dictionary.tokenOf(group.join("."))}`);
+      return;
+    }
+  }
   if (owner?.name !== undefined) {
-    if (owner.kind !== undefined) dictionary.learn(owner.name, stemOf(owner.kind));
+    if (owner.kind !== undefined) dictionary.learn(owner.name, stemOf(owner.kind, groupOf(owner.apiVersion)));
     const made = madeOf(dictionary, name, owner.name);
     if (made !== undefined) {
       dictionary.learn(name, stemOf(kind), made);
@@ -167,6 +253,16 @@ function learnName(dictionary: Dictionary, kind: KindName, object: KubeObject): 
     }
   }
   if (!isMadeOfKept(name)) dictionary.learn(name, tellingStem(name, stemOf(kind)));
+}
+
+/** Kinds whose objects are called after a driver or an API group. */
+function isNamedByDomain(kind: KindName): boolean {
+  return kind === "CSIDriver" || kind === "CustomResourceDefinition" || kind === "APIService";
+}
+
+function learnDefinition(dictionary: Dictionary, { spec }: KubeObject<"CustomResourceDefinition">): void {
+  const { group = "", names: { kind, plural, shortNames = [] } = {} } = spec ?? {};
+  if (isPrivateGroup(group)) learnKind(dictionary, group, kind, plural, ...shortNames);
 }
 
 /** `deployment-1-7d4b9c6f5` for `web-7d4b9c6f5` of `web`; `kube-proxy-node-2` for the static Pod of a node. */
@@ -287,6 +383,8 @@ const valueStems: Readonly<Record<string, Stem>> = {
   "failure-domain.beta.kubernetes.io/zone": "zone",
   "failure-domain.beta.kubernetes.io/region": "region",
   "kubernetes.io/hostname": "node",
+  // Of a node, which `matchFields` choose by it.
+  "metadata.name": "node",
   "kubernetes.io/metadata.name": "ns",
   "kubernetes.io/service-name": "service",
   "batch.kubernetes.io/job-name": "job",
@@ -295,7 +393,7 @@ const valueStems: Readonly<Record<string, Stem>> = {
 
 /** Labels whose values are words of the API or of the hardware. */
 const openLabels =
-  /^(?:(?:beta\.)?kubernetes\.io\/(?:os|arch)|node\.kubernetes\.io\/(?:instance-type|windows-build)|beta\.kubernetes\.io\/instance-type|node-role\.kubernetes\.io\/.*|endpointslice\.kubernetes\.io\/managed-by|app\.kubernetes\.io\/(?:managed-by|component)|apps\.kubernetes\.io\/pod-index|pod-security\.kubernetes\.io\/.*|batch\.kubernetes\.io\/job-completion-index)$/;
+  /^(?:(?:beta\.)?kubernetes\.io\/(?:os|arch)|node\.kubernetes\.io\/(?:instance-type|windows-build)|beta\.kubernetes\.io\/instance-type|node-role\.kubernetes\.io\/.*|endpointslice\.kubernetes\.io\/managed-by|app\.kubernetes\.io\/(?:managed-by|component)|apps\.kubernetes\.io\/pod-index|pod-security\.kubernetes\.io\/.*|batch\.kubernetes\.io\/job-completion-index|kubernetes\.io\/bootstrapping)$/;
 
 /** Walks an object and learns the names in its fields. `path` holds the names of the fields around `value`. */
 function learnFields(dictionary: Dictionary, value: unknown, path: readonly string[], around: unknown): void {
@@ -319,6 +417,8 @@ function learnFields(dictionary: Dictionary, value: unknown, path: readonly stri
     } else if (typeof value["effect"] === "string") {
       learnLabel(dictionary, typeof value["key"] === "string" ? value["key"] : "", value["value"]);
     } else {
+      const group = groupOf(value["apiVersion"]);
+      if (isPrivateGroup(group) && typeof value["kind"] === "string") learnKind(dictionary, group, value["kind"]);
       for (const [name, inner] of Object.entries(value)) {
         if (typeof inner === "string") learnField(dictionary, inner, name, [...path, name], value);
         else learnFields(dictionary, inner, [...path, name], value);
@@ -342,11 +442,13 @@ function learnField(dictionary: Dictionary, text: string, key: string, path: rea
       ? nameParents[parent]
       : kind === undefined
         ? undefined
-        : stemOf(kind);
-    if (stem !== undefined && parent !== "metadata") learnNamed(dictionary, text, stem);
+        : stemOf(kind, isRecord(around) ? groupOf(around["apiVersion"]) : "");
+    // The roles of Kubernetes itself.
+    const isOfSystem = /^(?:cluster)?role/.test(stem ?? "") && text.startsWith("system:");
+    if (stem !== undefined && parent !== "metadata" && !isOfSystem) learnNamed(dictionary, text, stem);
   } else if (Object.hasOwn(nameFields, key)) {
     const stem = nameFields[key];
-    if (stem === "host" && isPublicDomain(text)) return;
+    if (stem === "host" && (key === "apiGroups" ? isPublicDomain(text) : isPublicHost(text))) return;
     if (stem !== undefined) learnNamed(dictionary, text, stem);
   }
 }
@@ -395,17 +497,14 @@ function learnLabel(dictionary: Dictionary, key: string, value: unknown): void {
 
 /** A key of a label, an annotation or a finalizer: those of Kubernetes and of vendors stay. */
 function learnKey(dictionary: Dictionary, key: string): void {
+  if (isPublicKey(key)) return;
   const at = key.indexOf("/");
-  const domain = at < 0 ? "" : key.slice(0, at);
-  if (isPublicDomain(domain) || isPublicDomain(key) || domain.startsWith("k8sgpt")) return;
-  dictionary.learn(domain, "host");
+  dictionary.learn(at < 0 ? "" : key.slice(0, at), "host");
   dictionary.learn(key.slice(at + 1), "field");
 }
 
 /** Fields with words, numbers and times of the API. */
 const apiFields: ReadonlySet<string> = new Set([
-  "apiVersion",
-  "kind",
   "phase",
   "type",
   "status",
@@ -466,8 +565,11 @@ const apiFields: ReadonlySet<string> = new Set([
   "whenUnsatisfiable",
 ]);
 
-/** Gives the function that masks a value of any shape. */
-function masker(dictionary: Dictionary): (value: unknown) => unknown {
+/** Fields in which a controller of any make names a state in one word. */
+const stateFields: ReadonlySet<string> = new Set(["type", "status", "reason", "phase", "state", "severity"]);
+
+/** Gives the functions that mask a value of any shape; `maskStrictly` also hides words that it does not know. */
+function masker(dictionary: Dictionary): { readonly mask: MaskValue; readonly maskStrictly: MaskValue } {
   /** Texts that are replaced as a whole, each the same way wherever it occurs; no way leads back. */
   const wholes = new Map<string, string>();
   const counts = new Map<string, number>();
@@ -483,14 +585,19 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
   };
   const annotation = (key: string, value: string): string => {
     const domain = key.includes("/") ? key.slice(0, key.indexOf("/")) : "";
-    if (domain.startsWith("k8sgpt") || isKept(value) || value === "" || isPublicDomain(value)) return value;
+    if (domain.startsWith("k8sgpt") || isKept(value) || value === "" || isPublicHost(value)) return value;
     // Kubernetes' own annotations carry names, and rules read them.
     if (/(?:^|\.)(?:kubernetes|k8s)\.io$/.test(domain)) {
-      for (const run of runsIn(value)) if (!/[.:]/.test(run)) learnNamed(dictionary, run, "value");
+      for (const run of runsIn(value)) {
+        if (!/[.:]/.test(run)) learnNamed(dictionary, run, "value");
+        else if (/\.[a-z]{2,}$/i.test(run) && !isPublicDomain(run)) learnNamed(dictionary, run, "host");
+      }
       return dictionary.mask(value);
     }
     return dictionary.tokenOf(value) === value ? whole(value, "annotation") : dictionary.tokenOf(value);
   };
+  /** Whether a run of masked text is a token, or says nothing about whose cluster it is. */
+  const isOpenRun = (run: string): boolean => isKept(run) || isPublicHost(run) || dictionary.unmask(run) !== run;
   const argument = (text: string, first: boolean): string => {
     const [, flag = "", value = text] = /^(-{1,2}[\w.-]+=?)(.*)$/s.exec(text) ?? [];
     if (value === "" || isKept(value)) return text;
@@ -505,11 +612,16 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
     }
     const masked: string = dictionary.mask(value);
     // A word that is neither known nor one of Kubernetes may say anything.
-    const isOpen = runsIn(masked).every((run) => isKept(run) || isPublicDomain(run) || dictionary.unmask(run) !== run);
+    const isOpen = runsIn(masked).every(isOpenRun);
     return flag + (first || isOpen ? masked : whole(value, "arg"));
   };
   const text = (value: string, key: string): string => {
     if (apiFields.has(key)) return value;
+    if (key === "kind") return dictionary.tokenOf(value);
+    if (key === "apiVersion") {
+      const group = groupOf(value);
+      return `${dictionary.tokenOf(group)}${value.slice(group.length)}`;
+    }
     if (key === "providerID") return `${/^[a-z-]+:\/\//.exec(value)?.[0] ?? ""}${whole(value, "machine")}`;
     if (key === "caBundle") return value === "" ? value : (maskBundle(value) ?? redacted);
     if (key === "volumeHandle") return whole(value, "handle");
@@ -536,7 +648,16 @@ function masker(dictionary: Dictionary): (value: unknown) => unknown {
     }
     return result;
   };
-  return (value) => visit(value, "");
+  const visitStrictly = (value: unknown, key: string): unknown => {
+    if (typeof value === "string") {
+      if (stateFields.has(key) && /^[A-Za-z]{1,63}$/.test(value)) return value;
+      return mapRuns(dictionary.mask(value), (run) => (isOpenRun(run) ? run : whole(run, "word")));
+    }
+    if (Array.isArray(value)) return value.map((item) => visitStrictly(item, key));
+    if (!isRecord(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, visitStrictly(inner, name)]));
+  };
+  return { mask: (value) => visit(value, ""), maskStrictly: (value) => visitStrictly(value, "") };
 }
 
 /** Maps whose keys are names: resources, which may be those of a vendor or of a storage class. */

@@ -40,6 +40,20 @@ timeout times to token tolerate toleration too tools topology total traffic trig
 unable unavailable under unexpected unhealthy unknown unready unsupported until up update updated updating url usage use used
 user users using v1 v2 valid validation value values version view volume volumes wait waiting warning was watch webhook were
 when where which while will with within without would write wrong yaml yes you your zone
+aborted addresses affinity allocate argument assign aws basic binary bootstrapping bounds break breaks broken budget
+bundle bundles calling canceled channel channels cleaning collection column complete configured conflict
+constraint constraints controlled core corruption credentials currently custom database deallocate decode decoding deploying
+dial directive drivers dumped enough errored exception exceptions execute exhausted fail fast fatal fault filesystem flag
+foreground format fsck function goroutine handle handling handshake head heap hint ignored immediate implement information
+initialized installed installing installation instance instances instruction interrupt issuing json known like limited lookup
+liveness login look looking malformed metric migrate migration misbehaving modified module must needs networking networks never
+nil nonexistent notice onto operators orphan package packages panic panicked parameter parse parsing patch path per
+permitted pipe plan pointer post posted pressure problem property put ratio receive reconcile reconciled reconciling 
+registered relation requirements reserved resolution retrieving rpc safe safety satisfiable schema segmentation severity shutting
+signature specify spread stale stalled structure subresource such superblock supported
+suppressed syncing syntax targeted terminate thread toml trace traceback tracking translate unauthorized unbound uncaught
+undecodable undefined unhandled unmarshal unmounted unpack unpacked unpacking unreachable unrecognized unresolved unschedulable
+untolerated upgrade upgrades upgrading validating variable verification violates warn yet zero zones
 `;
 
 /** Parts of clusters and public images: the same everywhere, and rules know some of them by name. */
@@ -86,6 +100,8 @@ PGDATA MYSQL_ROOT_PASSWORD MYSQL_DATABASE MYSQL_USER MYSQL_PASSWORD REDIS_HOST R
 JAVA_OPTS JAVA_TOOL_OPTIONS GOMAXPROCS GOMEMLIMIT HTTP_PROXY HTTPS_PROXY NO_PROXY AWS_REGION
 ToBeDeletedByClusterAutoscaler DeletionCandidateOfClusterAutoscaler
 True False Unknown None Helm helm ClusterIP NodePort LoadBalancer ExternalName
+pending-install pending-upgrade pending-rollback superseded uninstalled uninstalling createdAt modifiedAt
+foregroundDeletion metadata.name metadata.namespace rbac-defaults edit view olm
 io.kubernetes localhost docker.io index.docker.io registry-1.docker.io auth.docker.io production.cloudflare.docker.com
 registry.k8s.io k8s.gcr.io gcr.io quay.io ghcr.io mcr.microsoft.com public.ecr.aws registry.gitlab.com nvcr.io lscr.io
 cluster.local svc.cluster.local svc local arpa in-addr.arpa ip6.arpa library
@@ -116,7 +132,7 @@ const kept: ReadonlySet<string> = new Set([...wordsIn(sentences), ...wordsIn(pro
 
 /** Domains whose names are public knowledge: label and annotation keys, CSI drivers, annotations of vendors. */
 const publicDomains =
-  /(?:^|\.)(?:kubernetes\.io|k8s\.io|x-k8s\.io|k8s\.aws|amazonaws\.com|aws\.com|azure\.com|microsoft\.com|googleapis\.com|gke\.io|cloud\.google\.com|openshift\.io|helm\.sh|cattle\.io|rancher\.io|istio\.io|cilium\.io|projectcalico\.org|tigera\.io|cert-manager\.io|prometheus\.io|argoproj\.io|fluxcd\.io|kyverno\.io|keda\.sh|knative\.dev|linkerd\.io|traefik\.io|traefik\.containo\.us|jetstack\.io|gatekeeper\.sh|volcano\.sh|karpenter\.sh|eks\.amazonaws\.com|digitalocean\.com|hetzner\.cloud|github\.io|haproxy\.org|nginx\.org|konghq\.com|google\.com|apache\.org|solo\.io|run\.ai|kubevirt\.io|konghq\.io|linode\.com|ceph\.com|longhorn\.io|openebs\.io|portworx\.com|netapp\.io|vmware\.com|datadoghq\.com|elastic\.co|hashicorp\.com|crossplane\.io|strimzi\.io|coreos\.com|nvidia\.com|intel\.com|amd\.com|github\.com)$/;
+  /(?:^|\.)(?:kubernetes\.io|k8s\.io|x-k8s\.io|k8s\.aws|amazonaws\.com|aws\.com|azure\.com|microsoft\.com|googleapis\.com|gke\.io|cloud\.google\.com|openshift\.io|helm\.sh|cattle\.io|rancher\.io|istio\.io|cilium\.io|projectcalico\.org|tigera\.io|cert-manager\.io|prometheus\.io|argoproj\.io|fluxcd\.io|kyverno\.io|keda\.sh|knative\.dev|linkerd\.io|traefik\.io|traefik\.containo\.us|jetstack\.io|gatekeeper\.sh|volcano\.sh|karpenter\.sh|eks\.amazonaws\.com|digitalocean\.com|hetzner\.cloud|github\.io|haproxy\.org|nginx\.org|konghq\.com|google\.com|apache\.org|solo\.io|run\.ai|kubevirt\.io|konghq\.io|linode\.com|ceph\.com|longhorn\.io|openebs\.io|portworx\.com|netapp\.io|vmware\.com|datadoghq\.com|elastic\.co|hashicorp\.com|crossplane\.io|upbound\.io|strimzi\.io|coreos\.com|operatorframework\.io|external-secrets\.io|rook\.io|cnpg\.io|tekton\.dev|nvidia\.com|intel\.com|amd\.com|github\.com)$/;
 
 /** Whether `word` says nothing about whose cluster it is: it is kept as it stands. */
 export function isKept(word: string): boolean {
@@ -130,6 +146,24 @@ export function isKept(word: string): boolean {
 /** Whether `name` is a domain of Kubernetes or of a vendor, or lies below one. */
 export function isPublicDomain(name: string): boolean {
   return publicDomains.test(name);
+}
+
+/** Domains below which customers of a vendor have hosts of their own: a load balancer, a database, a bucket. */
+const rentedDomains =
+  /\.(?:amazonaws\.com|azure\.com|googleapis\.com|google\.com|github\.io|digitalocean\.com|linode\.com|elastic\.co|run\.ai|vmware\.com|portworx\.com)$/;
+
+/** Whether `name` is a host that says nothing about whose cluster it is. Below a vendor's domain it may be rented. */
+export function isPublicHost(name: string): boolean {
+  return isPublicDomain(name) && !rentedDomains.test(name);
+}
+
+/** Keys of labels without a domain: what tools put before the dot instead. */
+const publicPrefixes = /^(?:olm|trivy-operator)\./;
+
+/** Whether `key`, of a label, an annotation or a finalizer, is one of Kubernetes or of a widely used tool. */
+export function isPublicKey(key: string): boolean {
+  const domain = key.includes("/") ? key.slice(0, key.indexOf("/")) : key;
+  return isPublicDomain(domain) || domain.startsWith("k8sgpt") || publicPrefixes.test(key);
 }
 
 /** Whether `word` is an IPv4 address. */

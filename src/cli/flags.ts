@@ -157,9 +157,3 @@ export interface ContextsFlags extends OutputFlags {
   readonly policy?: string;
   readonly auditLog?: string;
 }
-
-export interface DoctorFlags extends OutputFlags {
-  readonly requestTimeout: string;
-  readonly policy?: string;
-  readonly auditLog?: string;
-}

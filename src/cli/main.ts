@@ -7,7 +7,7 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AnalyzeFlags, AuthFlags, AuthOtherFlags, BaselineFlags, CacheFlags, OutputFlags, ServeFlags, SnapshotFlags } from "./flags.ts";
+import type { AnalyzeFlags, AuthFlags, AuthOtherFlags, BaselineFlags, CacheFlags, ContextsFlags, OutputFlags, RbacFlags, ServeFlags, SnapshotFlags } from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 

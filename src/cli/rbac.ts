@@ -48,7 +48,11 @@ export async function printRoles(flags: RbacFlags, terminal: Terminal): Promise<
   const readsCustom = analyzers.some(({ customResources }) => customResources === true);
   const custom = flags.customKinds === true ? await customResources(flags, terminal) : [];
   const resources = [...resourcesFor(analyzers, flags.logs === true), ...custom];
-  const objects = rolesFor(resources, { name: flags.name, subjects, ...(include !== undefined && { namespaces: include }) });
+  const objects = rolesFor(resources, {
+    name: flags.name,
+    subjects,
+    ...(include !== undefined && { namespaces: include }),
+  });
   if (flags.output === "json") {
     await terminal.print(`${JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }, undefined, 2)}\n`);
     return;
@@ -89,15 +93,23 @@ async function customResources(flags: RbacFlags, terminal: Terminal): Promise<re
   parseDuration("--request-timeout", flags.requestTimeout);
   const stop = listenForStop(flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout));
   try {
-    const source = await stop.bounded(openSource(flags, terminal, stop.signal, (note) => terminal.tell(`note: ${note}`)));
+    const source = await stop.bounded(
+      openSource(flags, terminal, stop.signal, (note) => terminal.tell(`note: ${note}`)),
+    );
     try {
       const kinds: readonly KindName[] = ["CustomResourceDefinition"];
       const { objects, reads } = await stop.bounded(source.read({ kinds, scope: {}, signal: stop.signal }));
-      const failed = reads.find(({ state }) => state === "unread" || state === "partial");
+      // Of a saved cluster, what there is has to do.
+      const failed = reads.find(
+        ({ state }) => state === "unread" || (state === "partial" && source.info.source === "live"),
+      );
       if (failed !== undefined) {
-        throw new Fault(`Cannot list the CustomResourceDefinitions of "${source.info.name}": ${failed.reason ?? "unknown"}`, {
-          next: failed.next ?? "Leave --custom-kinds out",
-        });
+        throw new Fault(
+          `Cannot list the CustomResourceDefinitions of "${source.info.name}": ${failed.reason ?? "unknown"}`,
+          {
+            next: failed.next ?? "Leave --custom-kinds out",
+          },
+        );
       }
       const { wantedOf } = await import("../cluster/live/custom.ts");
       return (objects.CustomResourceDefinition ?? []).flatMap((definition): Resource[] => {
@@ -207,7 +219,9 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
   const { analyzers } = await chooseAnalyzers(flags, terminal);
   const stop = listenForStop(flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout));
   try {
-    const source = await stop.bounded(openSource(flags, terminal, stop.signal, (note) => terminal.tell(`note: ${note}`)));
+    const source = await stop.bounded(
+      openSource(flags, terminal, stop.signal, (note) => terminal.tell(`note: ${note}`)),
+    );
     try {
       await stop.bounded(checkNamespaces(source, scope, stop.signal));
       const kinds = kindsFor(analyzers);
@@ -215,7 +229,9 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
       const read = await stop.bounded(source.read({ kinds, scope, customResources, signal: stop.signal }));
       const reason = stop.reason();
       if (reason === "timeout") {
-        throw new Fault(`--timeout ${flags.timeout ?? ""} passed before everything was asked`, { next: "Give more time" });
+        throw new Fault(`--timeout ${flags.timeout ?? ""} passed before everything was asked`, {
+          next: "Give more time",
+        });
       }
       if (reason !== undefined) {
         terminal.tell("Stopped before everything was asked");
@@ -234,7 +250,10 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
   }
 }
 
-function refusalsIn({ reads, customReads = [], notes = [] }: SnapshotInput, analyzers: readonly Analyzer[]): readonly Refusal[] {
+function refusalsIn(
+  { reads, customReads = [], notes = [] }: SnapshotInput,
+  analyzers: readonly Analyzer[],
+): readonly Refusal[] {
   const kinds = reads.flatMap(({ kind, namespace, state, reason, next }): Refusal[] => {
     if (state !== "unread" && state !== "partial") return [];
     const blinds = analyzers.filter(({ needs }) => needs.includes(kind)).map(({ name }) => name);
@@ -267,10 +286,9 @@ function refusalsIn({ reads, customReads = [], notes = [] }: SnapshotInput, anal
           },
         ],
   );
-  const kept = notes.map(({ what, reason }) => ({ resource: what, reason, blinds: [], weakens: [] }));
+  const kept = notes.map(({ what, reason }): Refusal => ({ resource: what, reason, blinds: [], weakens: [] }));
   return [...kinds, ...custom, ...kept].sort(
-    (a, b) =>
-      compareText(a.resource, b.resource) || compareText(a.namespace ?? "", b.namespace ?? ""),
+    (a, b) => compareText(a.resource, b.resource) || compareText(a.namespace ?? "", b.namespace ?? ""),
   );
 }
 
@@ -282,7 +300,9 @@ async function tellRights(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.output === "json") {
-    await terminal.print(`${JSON.stringify({ context, kinds: total, complete: refusals.length === 0, refused: refusals }, undefined, 2)}\n`);
+    await terminal.print(
+      `${JSON.stringify({ context, kinds: total, complete: refusals.length === 0, refused: refusals }, undefined, 2)}\n`,
+    );
     return;
   }
   const palette = await paletteFor(isColored(flags.color, terminal));
@@ -292,7 +312,9 @@ async function tellRights(
   }
   const width = reportWidth(terminal);
   const blind = [...new Set(refusals.flatMap(({ blinds }) => blinds))].sort(compareText);
-  const weak = [...new Set(refusals.flatMap(({ weakens }) => weakens))].filter((name) => !blind.includes(name)).sort(compareText);
+  const weak = [...new Set(refusals.flatMap(({ weakens }) => weakens))]
+    .filter((name) => !blind.includes(name))
+    .sort(compareText);
   const column = Math.min(Math.max(...refusals.map(({ resource }) => resource.length)) + 2, 44);
   const lines = refusals.flatMap(({ resource, namespace, reason, blinds, weakens }) => {
     const cost = [
@@ -301,7 +323,9 @@ async function tellRights(
     ];
     const text = [`${namespace === undefined ? "" : `in ${namespace}: `}${reason}`, ...cost];
     const rows = text.flatMap((part) => wrap(part, Math.max(30, width - column - 2)));
-    return rows.map((row, index) => `  ${index === 0 ? palette.strong(padTo(resource, column)) : " ".repeat(column)}${row}`);
+    return rows.map(
+      (row, index) => `  ${index === 0 ? palette.strong(padTo(resource, column)) : " ".repeat(column)}${row}`,
+    );
   });
   const say = (label: string, names: readonly string[]): readonly string[] =>
     names.length === 0 ? [] : wrap(`${label}: ${names.join(", ")}`, width);

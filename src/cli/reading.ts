@@ -105,7 +105,9 @@ export async function openGuards(
       next: "Leave one of them out",
     });
   }
-  const policies = await (await import("../config/policy.ts")).readPolicies(configPlace(flags.config, terminal), flags.policy);
+  const policies = await (
+    await import("../config/policy.ts")
+  ).readPolicies(configPlace(flags.config, terminal), flags.policy);
   if (flags.auditLog === undefined) return { policies };
   const { openAuditLog } = await import("../cluster/audit.ts");
   return { policies, audit: openAuditLog(flags.auditLog, { k8sgpt: buildInfo.version }, Date.now) };

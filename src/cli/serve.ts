@@ -44,7 +44,9 @@ export async function runServe(flags: ServeFlags, terminal: Terminal): Promise<n
     console[name] = (...words: readonly unknown[]) => terminal.tell(words.map(String).join(" "));
   }
   const stop = listenForStop(undefined);
-  const context = contextFor(flags, terminal, stop.signal);
+  // The end of input is an end as well: a cluster that does not answer must not hold the process.
+  const over = new AbortController();
+  const context = contextFor(flags, terminal, AbortSignal.any([stop.signal, over.signal]));
   const onError = (error: Error): void => {
     if (flags.verbose === true) terminal.tell(`mcp: ${messageOf(error)}`);
   };
@@ -65,6 +67,7 @@ export async function runServe(flags: ServeFlags, terminal: Terminal): Promise<n
       const streams = { input: terminal.stdin, output: process.stdout, signal: stop.signal, onError };
       await serveOverStdio(context, streams);
     }
+    over.abort();
     await stop.bounded(context.close()).catch((error: unknown) => onError(new Error(messageOf(error))));
     // To be told to end is how a server ends well.
     return stop.reason() === "interrupted" ? exitCodeOfStop("interrupted") : exitCodes.done;

@@ -56,7 +56,10 @@ export function askedBy(path: string): Asked | undefined {
     return undefined; // A percent sign that encodes nothing.
   }
   // `..` would make another path of it on the way.
-  if (!bare.startsWith("/") || words.some((word) => word === "" || word === "." || word === ".." || word.includes("/"))) {
+  if (
+    !bare.startsWith("/") ||
+    words.some((word) => word === "" || word === "." || word === ".." || word.includes("/"))
+  ) {
     return undefined;
   }
   const [root, ...below] = words;
@@ -90,7 +93,9 @@ export function refusedPath(policies: readonly AccessPolicy[], path: string): st
 /** @throws {Fault} when a policy does not allow the context. */
 export function checkContext(policies: readonly AccessPolicy[], context: string): void {
   const why = first(policies, ({ contexts, origin }) =>
-    contexts === undefined ? undefined : refused(contexts, origin, `context "${context}"`, (word) => fits(word, context)),
+    contexts === undefined
+      ? undefined
+      : refused(contexts, origin, `context "${context}"`, (word) => fits(word, context)),
   );
   if (why === undefined) return;
   throw new Fault(`Context "${context}" may not be read: ${why}`, {

@@ -42,7 +42,8 @@ export interface Policy {
 
 const sections = ["contexts", "namespaces", "kinds"] as const;
 
-const next = "Write `contexts`, `namespaces` and `kinds`, each a list of names, or `allow:` and `deny:` with one; quote a name with !";
+const next =
+  "Write `contexts`, `namespaces` and `kinds`, each a list of names, or `allow:` and `deny:` with one; quote a name with !";
 
 /**
  * The policies that hold: of the config file, and of the file that the user named. Both must allow what is read.
@@ -73,8 +74,7 @@ async function policyIn(text: string, origin: string, form: "section" | "file"):
   const { isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml");
   const counter: LineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter });
-  const lineOf = (node: Pick<Node, "range"> | null | undefined): number =>
-    counter.linePos(node?.range?.[0] ?? 0).line;
+  const lineOf = (node: Pick<Node, "range"> | null | undefined): number => counter.linePos(node?.range?.[0] ?? 0).line;
   const wrong = (line: number, what: string): Fault => new Fault(`Policy ${origin}:${line}: ${what}`, { next });
 
   const [broken] = document.errors;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { dictionaryOf, maskSnapshot } from "../../src/anonymize/snapshot.ts";
-import { isKept } from "../../src/anonymize/words.ts";
+import { isKept, isPublicDomain } from "../../src/anonymize/words.ts";
 import type { Analyzer } from "../../src/analyzers/define.ts";
+import { type CustomResource, isKnownKind, keepCustomObject } from "../../src/kube/custom-resources.ts";
 import { keepObject } from "../../src/kube/keep.ts";
 import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
 import { compareText, type ObjectRef } from "../../src/kube/object-ref.ts";
@@ -206,6 +207,14 @@ describe("maskSnapshot", () => {
 /** Which of two objects is named depends on the order of their names, which tokens do not keep. */
 const namesFirst: ReadonlySet<string> = new Set(["workload-selector-overlap", "hpa-selector-ambiguous"]);
 
+/** The custom resource that a manifest is; those of private groups are left out of a masked snapshot. */
+function publicResource(manifest: Manifest): readonly CustomResource[] {
+  const { kind, apiVersion } = manifest;
+  const [group = "", version = ""] = apiVersion.split("/");
+  const object = isKnownKind(kind, group) || !isPublicDomain(group) ? undefined : keepCustomObject(manifest);
+  return object === undefined ? [] : [{ group, version, kind, plural: `${kind.toLowerCase()}s`, object }];
+}
+
 /** What an analyzer says, each object named by `nameOf`. Guesses at the name that was meant are facts: they may differ. */
 function said(analyzer: Analyzer, input: SnapshotInput, nameOf: (ref: ObjectRef) => string): readonly string[] {
   return [...analyzer.check(createSnapshot(input))]
@@ -222,14 +231,129 @@ function said(analyzer: Analyzer, input: SnapshotInput, nameOf: (ref: ObjectRef)
     .sort(compareText);
 }
 
+describe("what somebody else's host is, and what a cluster defines for itself", () => {
+  const input: SnapshotInput = {
+    ...inputOf([
+      yaml`
+        { apiVersion: v1, kind: Service, metadata: { name: ledger, namespace: acme-pay, annotations: { external-dns.alpha.kubernetes.io/hostname: pay.acme.com } },
+          spec: { type: ExternalName, externalName: falcon-db.c9akciq32.eu-west-1.rds.amazonaws.com },
+          status: { loadBalancer: { ingress: [{ hostname: falcon-lb-77.eu-west-1.elb.amazonaws.com }] } } }
+      `,
+      yaml`
+        { apiVersion: apps/v1, kind: Deployment, metadata: { name: engine, namespace: acme-pay,
+          ownerReferences: [{ apiVersion: books.acme.com/v1, kind: LedgerBook, name: books-of-may, uid: 55555555-2222-4333-8444-555555555555, controller: true }] },
+          spec: { template: { spec: { containers: [{ name: main, image: nginx, args: ["--db=falcon-db.c9akciq32.eu-west-1.rds.amazonaws.com"] }] } } } }
+      `,
+      yaml`
+        { apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: { name: ledgerbooks.books.acme.com },
+          spec: { group: books.acme.com, scope: Namespaced, names: { kind: LedgerBook, plural: ledgerbooks, shortNames: [lbk] },
+            versions: [{ name: v1, served: true, storage: true }] }, status: { storedVersions: [v1] } }
+      `,
+      yaml`
+        { apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: { name: "system:node-proxier", labels: { kubernetes.io/bootstrapping: rbac-defaults } },
+          roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:node-proxier" }, subjects: [{ kind: User, name: "system:kube-proxy" }] }
+      `,
+      yaml`{ apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: { name: ebs.csi.aws.com } }`,
+      yaml`{ apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: { name: disks.acme.com } }`,
+    ]),
+    customResources: [
+      {
+        group: "books.acme.com",
+        version: "v1",
+        kind: "LedgerBook",
+        plural: "ledgerbooks",
+        object: { metadata: { name: "books-of-may", namespace: "acme-pay" }, status: { phase: "Failed" } },
+      },
+      {
+        group: "external-secrets.io",
+        version: "v1",
+        kind: "ExternalSecret",
+        plural: "externalsecrets",
+        object: {
+          metadata: { name: "ledger-keys", namespace: "acme-pay", labels: { team: "falcon" } },
+          spec: { suspend: false, target: { name: "falcon-secret" } },
+          status: {
+            conditions: [
+              {
+                type: "Ready",
+                status: "False",
+                reason: "SecretSyncedError",
+                message: 'could not get secret "vaultroom/falcon" of acme: 403',
+                lastTransitionTime: "2026-01-01T00:00:00Z",
+              },
+            ],
+          },
+        },
+      },
+    ],
+    customReads: [
+      {
+        resource: "ledgerbooks.books.acme.com",
+        state: "partial",
+        reason: "forbidden",
+        next: "kubectl auth can-i list ledgerbooks.books.acme.com",
+      },
+    ],
+  };
+  const masked = maskSnapshot(input);
+
+  it("is masked", () => {
+    expect(JSON.stringify(masked)).not.toMatch(/acme|falcon|ledger|lbk|vaultroom|books|c9akciq32/i);
+  });
+
+  it("a definition, its group and its kind keep belonging together", () => {
+    const [definition] = masked.objects.CustomResourceDefinition ?? [];
+    const { group, names } = definition?.spec ?? {};
+    expect(definition?.metadata?.name).toBe(`${names?.plural}.${group}`);
+    expect(masked.objects.Deployment?.[0]?.metadata?.ownerReferences?.[0]).toMatchObject({
+      apiVersion: `${group}/v1`,
+      kind: names?.kind,
+    });
+    expect(masked.customReads?.[0]?.resource).toBe(`${names?.plural}.${group}`);
+  });
+
+  it("what Kubernetes and vendors name keeps its name", () => {
+    expect(masked.objects.CSIDriver?.map(({ metadata }) => metadata?.name)).toContain("ebs.csi.aws.com");
+    const [binding] = masked.objects.ClusterRoleBinding ?? [];
+    expect(binding?.metadata?.name).toBe("system:node-proxier");
+    expect(binding?.roleRef?.name).toBe("system:node-proxier");
+    expect(binding?.metadata?.labels).toEqual({ "kubernetes.io/bootstrapping": "rbac-defaults" });
+  });
+
+  it("custom resources of private groups are left out and told of, those of public ones keep their state", () => {
+    expect(masked.customResources?.map(({ kind }) => kind)).toEqual(["ExternalSecret"]);
+    expect(masked.customReads?.at(-1)).toEqual({
+      resource: "custom resources of private API groups",
+      state: "unread",
+      reason: "they were left out when the snapshot was masked",
+    });
+    const status = masked.customResources?.[0]?.object.status;
+    expect(status?.conditions?.[0]).toMatchObject({
+      type: "Ready",
+      status: "False",
+      reason: "SecretSyncedError",
+      lastTransitionTime: "2026-01-01T00:00:00Z",
+    });
+    expect(status?.conditions?.[0]?.message).toMatch(/^could not get secret ".+" of .+: 403$/);
+  });
+
+  it("says nothing of custom resources where none were asked for", () => {
+    const { customResources: _objects, customReads: _reads, ...without } = input;
+    expect(maskSnapshot(without)).not.toHaveProperty("customResources");
+    expect(maskSnapshot(without)).not.toHaveProperty("customReads");
+  });
+});
+
 describe("the same rules find the same faults in a masked snapshot", async () => {
   const cases = (await caseTables()).flatMap(({ analyzer, fires, silent }) =>
     [...fires, ...silent].map((testCase) => ({ analyzer, testCase, title: `${analyzer.name}: ${testCase.name}` })),
   );
   it.each(cases)("$title", ({ analyzer, testCase }) => {
     const { unread = [], scope, logs = [] } = testCase;
+    const manifests = manifestsOf(testCase).filter(({ kind }) => unread.every((name) => name !== kind));
     const input: SnapshotInput = {
-      ...inputOf(manifestsOf(testCase).filter(({ kind }) => unread.every((name) => name !== kind))),
+      ...inputOf(manifests),
+      ...(analyzer.customResources === true && { customResources: manifests.flatMap(publicResource) }),
       ...(scope !== undefined && { scope }),
       reads: [...analyzer.needs, ...analyzer.uses].map((kind) =>
         unread.includes(kind) ? { kind, state: "unread", reason: "refused" } : { kind, state: "complete" },
@@ -238,7 +362,11 @@ describe("the same rules find the same faults in a masked snapshot", async () =>
     };
     const { tokenOf } = dictionaryOf(input);
     const tokens = ({ kind, namespace, name }: ObjectRef) =>
-      plainRef({ kind, ...(namespace !== undefined && { namespace: tokenOf(namespace) }), name: tokenOf(name) });
+      plainRef({
+        kind: tokenOf(kind),
+        ...(namespace !== undefined && { namespace: tokenOf(namespace) }),
+        name: tokenOf(name),
+      });
     expect(said(analyzer, maskSnapshot(input), plainRef)).toEqual(said(analyzer, input, tokens));
   });
 });

@@ -23,7 +23,8 @@ function quiet(command: Command): void {
 }
 
 const globals = ["config", "kubeconfig", "kubecontext", "context", "color", "verbose"];
-const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs"];
+const guards = ["policy", "auditLog"];
+const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs", ...guards];
 
 const provider = [
   ...["backend", "model", "password", "passwordStdin", "passwordFile", "passwordEnv", "passwordCommand", "baseurl"],
@@ -81,6 +82,9 @@ describe("flags", () => {
     ["filters list", ["output"]],
     ["why", [...reading, "output"]],
     ["rules", ["output"]],
+    ["rbac", [...reading, "output", "name", "bind", "customKinds"]],
+    ["rbac check", ["strict"]],
+    ["contexts", [...guards, "output", "requestTimeout", "offline"]],
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
     const program = createProgram(async () => undefined);
@@ -191,6 +195,8 @@ describe("completion", () => {
         "cache",
         "version",
         "serve",
+        "rbac",
+        "contexts",
         "completion",
         "help",
       ],

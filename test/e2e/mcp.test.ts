@@ -1,6 +1,8 @@
 /** `serve --mcp` as an assistant starts it: the built command over standard input and output. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
@@ -142,6 +144,30 @@ test("a transcript that finds broken shop's causes by calls alone, within 20,000
   // Three characters of JSON are a token, roughly; more for prose.
   expect(characters / 3).toBeLessThan(20_000);
   await client.close();
+});
+
+test("a cluster that says nothing does not hold the process after the end of input", async () => {
+  const silent = createServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const kubeconfig = join(temporaryFolder(), "config");
+  const cluster = { name: "silent", cluster: { server: `http://127.0.0.1:${String(port)}` } };
+  const context = { name: "silent", context: { cluster: "silent", user: "nobody" } };
+  const config = {
+    "current-context": "silent",
+    clusters: [cluster],
+    contexts: [context],
+    users: [{ name: "nobody", user: {} }],
+  };
+  writeFileSync(kubeconfig, JSON.stringify({ apiVersion: "v1", kind: "Config", ...config }));
+  const input = lines(initialize, called(2, "analyze"));
+  const { code, stdout, ms } = await k8sgpt(["serve", "--mcp", "--kubeconfig", kubeconfig], { input });
+  expect(code).toBe(0);
+  expect(stdout).toContain('"id":1');
+  expect(ms).toBeLessThan(4000);
+  silent.close();
 });
 
 test("analyze tells how far it is to who asks", async () => {

@@ -1,11 +1,11 @@
-// `npm run lab -- [broken-shop | healthy-town | empty]`: a lab to play with, until Ctrl-C.
+// `npm run lab -- [broken-shop | healthy-town | bad-day | empty]`: a lab to play with, until Ctrl-C.
 import { once } from "node:events";
 import { Fault, messageOf } from "../../src/fault.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { loadScenario, type ScenarioName } from "./scenarios.ts";
 
 const [choice = "broken-shop"] = process.argv.slice(2);
-const names: readonly string[] = ["broken-shop", "healthy-town", "empty"];
+const names: readonly string[] = ["broken-shop", "healthy-town", "bad-day", "empty"];
 if (!names.includes(choice)) {
   say(`There is no scenario "${choice}": choose one of ${names.join(", ")}`);
   process.exit(2);

@@ -29,7 +29,7 @@ describe("the broken shop", () => {
   });
 });
 
-describe.each(["broken-shop", "healthy-town"] as const)("%s", (name) => {
+describe.each(["broken-shop", "healthy-town", "bad-day"] as const)("%s", (name) => {
   it("creates every namespace that it uses", async () => {
     const objects = await objectsOf(name);
     const used = objects.flatMap(({ metadata: { namespace } }) => namespace ?? []);

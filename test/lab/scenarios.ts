@@ -8,7 +8,7 @@ import { createAuthority } from "./certificates.ts";
 import type { KubeObject, LabClient } from "./client.ts";
 
 /** The name of a scenario: its folder. */
-export type ScenarioName = "broken-shop" | "healthy-town";
+export type ScenarioName = "broken-shop" | "healthy-town" | "bad-day";
 
 /** How far a scenario is brought before it is handed over. */
 export interface ScenarioOptions {
@@ -54,6 +54,8 @@ type Check = readonly [description: string, isTrue: (client: LabClient) => Promi
 interface Scenario {
   /** What must be true before a file is applied. */
   readonly before: Readonly<Record<string, Check>>;
+  /** What a part that the lab does not have does after a file is applied. */
+  readonly after?: Readonly<Record<string, (client: LabClient) => Promise<void>>>;
   /** What is true when the controllers are done. */
   readonly settled: readonly Check[];
   /** The same for what takes minutes. */
@@ -168,7 +170,108 @@ const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
       ],
     ],
   },
+  "bad-day": {
+    before: {
+      "90-it-happens.yaml": [
+        "Deployments ledger and catalog are available",
+        async (client) =>
+          (await isAvailable("books", "ledger")(client)) && (await isAvailable("shop", "catalog")(client)),
+      ],
+    },
+    after: { "10-ledger.yaml": attachAndRun },
+    settled: [
+      ["every scheduled Pod has a status", everyPodStarted],
+      ["Node day-worker-4 is unreachable", hasCondition("/api/v1/nodes/day-worker-4", "Ready", "Unknown")],
+      [
+        "the next Pod of the ledger waits for its disk, as an event",
+        hasEvent("FailedAttachVolume", "Multi-Attach error"),
+      ],
+      ...(["invoices", "reminders", "accounts", "profiles"] as const).map((name): Check => [
+        `Pods of ${name} cannot be created`,
+        (client) => hasFailedReplicaSet(client, name, "app"),
+      ]),
+      ["a lookup has failed, as an event", hasEvent("Unhealthy", "EAI_AGAIN")],
+      [
+        "Deployment ledger is short",
+        hasCondition("/apis/apps/v1/namespaces/books/deployments/ledger", "Available", "False"),
+      ],
+      ...(
+        [
+          ["kube-system", "coredns"],
+          ["shop", "catalog"],
+          ["shop", "orders"],
+          ["batch", "invoices"],
+          ["batch", "reminders"],
+          ["accounts", "accounts"],
+          ["profiles", "profiles"],
+        ] as const
+      ).map(([namespace, name]): Check => [
+        `the rollout of ${name} is over its deadline`,
+        hasCondition(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`, "Progressing", "False"),
+      ]),
+    ],
+    eventually: [],
+  },
 };
+
+/**
+ * The storage driver's attacher and the kubelet of day-worker-4: the volume is attached where the controller manager asked
+ * for it, and the first Pod of the ledger runs. The Pod cannot end while its node is lost.
+ */
+async function attachAndRun(client: LabClient): Promise<void> {
+  const attachments = "/apis/storage.k8s.io/v1/volumeattachments";
+  await client.waitFor("the disk is to be attached", async () => (await client.list(attachments)).length > 0);
+  for (const attachment of await client.list<KubeObject>(attachments)) {
+    await client.applyStatus({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "VolumeAttachment",
+      metadata: { name: attachment.metadata.name },
+      status: { attached: true },
+    });
+  }
+  await client.waitFor(
+    "the first Pod of the ledger has begun",
+    everyItemOf(client, "/api/v1/namespaces/books/pods", hasStarted),
+  );
+  const [pod] = await client.list<Workload>("/api/v1/namespaces/books/pods");
+  const name = pod?.metadata.name ?? "";
+  const startedAt = pod?.status.startTime ?? "";
+  const self = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "books" } };
+  const fate = { metadata: { annotations: { "lab/fate": "StuckTerminating" } } };
+  const headers = { "content-type": "application/merge-patch+json" };
+  await client.raw("PATCH", `/api/v1/namespaces/books/pods/${name}`, fate, { headers });
+  const image = "registry.day.example/ledger:3.2.0";
+  await client.applyStatus({
+    ...self,
+    status: {
+      phase: "Running",
+      conditions: ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"].map((type) => ({
+        type,
+        status: "True",
+        lastTransitionTime: startedAt,
+        // What it waited for is over.
+        reason: null,
+        message: null,
+      })),
+      containerStatuses: [
+        {
+          name: "ledger",
+          image,
+          imageID: image,
+          ready: true,
+          started: true,
+          restartCount: 0,
+          state: { running: { startedAt } },
+          lastState: {},
+        },
+      ],
+    },
+  });
+}
+
+function hasStarted({ status }: Workload): boolean {
+  return status.startTime !== undefined;
+}
 
 /**
  * Applies a scenario to a lab with controllers.
@@ -180,7 +283,7 @@ export async function loadScenario(
   name: ScenarioName,
   { settle = true, waitForCron = false, matureMs = 0, onStep = () => undefined }: ScenarioOptions = {},
 ): Promise<void> {
-  const { before, settled, eventually } = scenarios[name];
+  const { before, after, settled, eventually } = scenarios[name];
   for (const { file, objects } of await manifestsOf(client, name)) {
     const gate = before[file];
     if (gate !== undefined) {
@@ -190,6 +293,7 @@ export async function loadScenario(
     onStep(`applying ${file}`);
     await client.apply(objects);
     for (const object of objects) if (object["status"] !== undefined) await client.applyStatus(object);
+    await after?.[file]?.(client);
     if (file.startsWith("00-")) {
       await client.waitFor("every Node is ready", everyItemOf(client, "/api/v1/nodes", isReady));
     }
@@ -289,8 +393,12 @@ function hasPodThat(name: string, type: string, reason: string): Check[1] {
   };
 }
 
-async function hasFailedReplicaSet(client: LabClient, name: string): Promise<boolean> {
-  const sets = await client.list<Workload>(`/apis/apps/v1/replicasets?labelSelector=app.kubernetes.io/name=${name}`);
+async function hasFailedReplicaSet(
+  client: LabClient,
+  name: string,
+  label = "app.kubernetes.io/name",
+): Promise<boolean> {
+  const sets = await client.list<Workload>(`/apis/apps/v1/replicasets?labelSelector=${label}=${name}`);
   return sets.some((set) => conditionOf(set, "ReplicaFailure")?.status === "True");
 }
 

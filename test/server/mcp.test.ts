@@ -35,6 +35,13 @@ const boat = (group: string, name: string): Manifest => ({
 });
 const onError = (): void => undefined;
 
+const metricsOf = (kind: string, name: string, rest: object): Manifest => ({
+  apiVersion: "metrics.k8s.io/v1",
+  kind,
+  metadata: { name, ...(kind === "PodMetrics" && { namespace: "shop" }) },
+  ...rest,
+});
+
 function itemsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isPlain) : [];
 }
@@ -316,21 +323,15 @@ test("names are masked in answers, and tokens in questions find their way back",
 });
 
 test("what Pods and Nodes use, most first", async () => {
-  const of = (kind: string, name: string, rest: object): Manifest => ({
-    apiVersion: "metrics.k8s.io/v1",
-    kind,
-    metadata: { name, ...(kind === "PodMetrics" && { namespace: "shop" }) },
-    ...rest,
-  });
   const manifests = [
-    of("PodMetrics", "idle", { containers: [{ name: "main", usage: { cpu: "5m", memory: "64Mi" } }] }),
-    of("PodMetrics", "busy", {
+    metricsOf("PodMetrics", "idle", { containers: [{ name: "main", usage: { cpu: "5m", memory: "64Mi" } }] }),
+    metricsOf("PodMetrics", "busy", {
       containers: [
         { name: "main", usage: { cpu: "1500m", memory: "32Mi" } },
         { name: "side", usage: { cpu: "250000000n", memory: "16Mi" } },
       ],
     }),
-    of("NodeMetrics", "node-1", { usage: { cpu: "2", memory: "4Gi" } }),
+    metricsOf("NodeMetrics", "node-1", { usage: { cpu: "2", memory: "4Gi" } }),
     {
       apiVersion: "v1",
       kind: "Node",

@@ -151,7 +151,11 @@ async function scopeOf(
   const { objects, read } = await listKind(door, "auto", { kind: "Namespace", isMetadataOnly: true, signal });
   const named = namedNamespaces(policies);
   if (read.state === "complete") {
-    return allowedScope(policies, scope, objects.flatMap(({ metadata }) => metadata?.name ?? []));
+    return allowedScope(
+      policies,
+      scope,
+      objects.flatMap(({ metadata }) => metadata?.name ?? []),
+    );
   }
   const { scope: allowed, notes } = allowedScope(policies, scope, named ?? [own]);
   if (named !== undefined) return { scope: allowed, notes };
