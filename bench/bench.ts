@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: start-up, a small cluster, and 5,000 Pods, each as a ratio to a floor measured in the same run:
  * `node -e 0` for start-up; curl with gzip plus JSON.parse of the same lists for reading. Peers that are on PATH are timed
- * beside it. Ends with 1 when a budget of budget.json is exceeded. Quick form without a cluster: `npm run bench -- --start`.
+ * beside it. Ends with 1 when a budget of budget.json is exceeded. Quick forms without a cluster: `npm run bench -- --start`, and
+ * `npm run bench -- --analyzers` for the rules alone against `JSON.parse` of the same objects.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { analyzers } from "../src/analyzers/index.ts";
 import { apiVersionOf, kindDefinition, type KindName } from "../src/kube/kinds.ts";
 import { seedCrowd } from "../test/lab/crowd.ts";
 import { type ControlPlane, startControlPlane } from "../test/lab/control-plane.ts";
+import { benchAnalyzers } from "./analyzers.ts";
 import { median, ratio, run } from "./measure.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -19,27 +21,36 @@ const k8sgpt = [process.execPath, join(root, "dist/k8sgpt.js")];
 const budget = JSON.parse(readFileSync(join(root, "bench/budget.json"), "utf8")) as Readonly<Record<string, number>>;
 const results: { name: string; value: number; unit: string; limit: number | undefined; note: string }[] = [];
 
-function tell(name: string, value: number, unit: string, note = ""): void {
-  results.push({ name, value, unit, limit: budget[name], note });
-  process.stdout.write(`${name.padEnd(22)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(10)} ${note}\n`);
+function tell(name: string, value: number, unit: string, note = "", limit = budget[name]): void {
+  results.push({ name, value, unit, limit, note });
+  process.stdout.write(`${name.padEnd(30)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(10)} ${note}\n`);
 }
 
 const time = async (command: readonly string[], env?: Readonly<Record<string, string>>): Promise<number> =>
   (await run(command, { keepStdout: false, ...(env !== undefined && { env }) })).ms;
 const nothing = async (): Promise<number> => time([process.execPath, "-e", "0"]);
 
-const help = await ratio(21, async () => time([...k8sgpt, "--help"]), nothing);
-tell("helpToNode", help.ratio, "x node -e 0", `${help.oursMs.toFixed(0)} ms against ${help.baselineMs.toFixed(0)} ms`);
-
-if (!process.argv.includes("--start")) {
-  await smallCluster();
-  await crowd();
-}
+if (process.argv.includes("--analyzers")) await benchAnalyzers(tell);
+else await commands();
 
 const over = results.filter(({ value, limit }) => limit !== undefined && value > limit);
 for (const { name, value, limit } of over)
   process.stdout.write(`over budget: ${name} ${value.toFixed(2)} > ${limit}\n`);
 process.exitCode = over.length > 0 ? 1 : 0;
+
+/** Whole runs of the built command. */
+async function commands(): Promise<void> {
+  const help = await ratio(21, async () => time([...k8sgpt, "--help"]), nothing);
+  tell(
+    "helpToNode",
+    help.ratio,
+    "x node -e 0",
+    `${help.oursMs.toFixed(0)} ms against ${help.baselineMs.toFixed(0)} ms`,
+  );
+  if (process.argv.includes("--start")) return;
+  await smallCluster();
+  await crowd();
+}
 
 /** 13 healthy Pods, every filter. */
 async function smallCluster(): Promise<void> {

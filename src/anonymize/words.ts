@@ -48,7 +48,7 @@ foreground format fsck function goroutine handle handling handshake head heap hi
 initialized installed installing installation instance instances instruction interrupt issuing json known like limited lookup
 liveness login look looking malformed metric migrate migration misbehaving modified module must needs networking networks never
 nil nonexistent notice onto operators orphan package packages panic panicked parameter parse parsing patch path per
-permitted pipe plan pointer post posted pressure problem property put ratio receive reconcile reconciled reconciling 
+permitted pipe plan pointer post posted pressure problem property put ratio receive reconcile reconciled reconciling
 registered relation requirements reserved resolution retrieving rpc safe safety satisfiable schema segmentation severity shutting
 signature specify spread stale stalled structure subresource such superblock supported
 suppressed syncing syntax targeted terminate thread toml trace traceback tracking translate unauthorized unbound uncaught

@@ -49,6 +49,7 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
     progress.erase();
     terminal.tell(text);
   };
+  if (flags.interactive === true) (await import("./interactive.ts")).checkInteractive(flags, terminal);
   const scope = parseScope(flags.namespace);
   const selector = parseLabels(flags.selector);
   const timeoutMs = flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout);
@@ -123,6 +124,14 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
       for (const line of outcome?.lines ?? []) terminal.tell(line);
       const explainFailed = outcome?.failed === true;
       const reason = stop.reason();
+      if (flags.interactive === true && reason === undefined) {
+        // What ends the conversation does not interrupt the run, and --timeout was for reading and explaining.
+        stop.release();
+        const asked = await explained?.conversation();
+        if (asked === undefined) terminal.tell("note: There is no incident to ask about");
+        else await (await import("./interactive.ts")).converse(asked.about, asked.answerer, terminal);
+      }
+      await explained?.close();
       if (reason === "interrupted" || reason === "terminated") return exitCodeOfStop(reason);
       const strict = flags.strict === true;
       // With --fail-on-new only what is new is gated, from the severity of --fail-on on.

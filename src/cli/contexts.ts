@@ -256,7 +256,7 @@ function distance(time: number, now: number): string {
   const hours = Math.round(Math.abs(time - now) / 3_600_000);
   const span =
     hours < 1
-      ? `${counted(Math.round(Math.abs(time - now) / 60_000), "minute")}`
+      ? counted(Math.round(Math.abs(time - now) / 60_000), "minute")
       : hours < 48
         ? counted(hours, "hour")
         : counted(Math.round(hours / 24), "day");

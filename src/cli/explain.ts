@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createBudget, parseBudget } from "../ai/budget.ts";
 import { answerCache, noAnswerCache } from "../ai/cached.ts";
+import { type Conversation, conversation } from "../ai/conversation.ts";
 import { explain, type Outcome, type Question, questionsAbout, withOutcome } from "../ai/explain.ts";
 import { readCache } from "../config/cache.ts";
 import { configPlace } from "../config/place.ts";
@@ -36,6 +37,10 @@ export interface Explained {
   readonly incident: (incident: Incident, index: number) => Promise<Incident>;
   /** Once all are done: what to tell, and whether one failed. */
   readonly summary: () => Promise<{ readonly lines: readonly string[]; readonly failed: boolean }>;
+  /** Once all are done: questions about them. Undefined when there is nothing to ask about. */
+  readonly conversation: () => Promise<{ readonly about: Conversation; readonly answerer: string } | undefined>;
+  /** Lets the backend go. */
+  readonly close: () => Promise<void>;
 }
 
 type ExplainFlags = Pick<
@@ -95,9 +100,16 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
         );
       }
       const { env } = terminal;
+      const answerer = { backend: chosen.name, model: chosen.model, settings: chosen.settings };
+      const budget = createBudget(limits);
+      const clock = {
+        now: Date.now,
+        random: Math.random,
+        sleep: async (ms: number, stopped: AbortSignal) => delay(ms, undefined, { signal: stopped }),
+      };
       const outcomes = explain(questions, {
         backend: async () => backend,
-        answerer: { backend: chosen.name, model: chosen.model, settings: chosen.settings },
+        answerer,
         masking,
         language,
         cache:
@@ -108,15 +120,11 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
                 now: Date.now,
                 onWarning: (text) => terminal.tell(`warning: ${text}`),
               }),
-        budget: createBudget(limits),
+        budget,
         concurrency,
         timeoutMs,
         signal,
-        clock: {
-          now: Date.now,
-          random: Math.random,
-          sleep: async (ms, stopped) => delay(ms, undefined, { signal: stopped }),
-        },
+        clock,
         onDone: (done, total) => onProgress(`Explaining ${done} of ${total}`),
       });
       const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
@@ -127,10 +135,31 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
           return outcome === undefined ? incident : withOutcome(incident, outcome);
         },
         summary: async () => {
-          const all = await Promise.all(outcomes);
-          await backend.close().catch(() => undefined);
-          return summaryOf(all, chosen);
+          return summaryOf(await Promise.all(outcomes), chosen);
         },
+        async conversation() {
+          if (questions.length === 0) return undefined;
+          const all = await Promise.all(outcomes);
+          const incidents = questions.map(({ incident }, index) => {
+            const outcome = all[index];
+            return outcome === undefined ? incident : withOutcome(incident, outcome);
+          });
+          const { serverVersion } = report.cluster;
+          const about = conversation({
+            incidents,
+            serverVersion,
+            backend,
+            answerer,
+            masking,
+            anonymized,
+            language,
+            budget,
+            timeoutMs,
+            clock,
+          });
+          return { about, answerer: backendText(chosen) };
+        },
+        close: async () => backend.close().catch(() => undefined),
       };
     },
     dryRun(report, input) {

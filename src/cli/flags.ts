@@ -49,6 +49,7 @@ export interface AnalyzeFlags extends ReadingFlags {
   readonly aiTimeout: string;
   readonly aiBudget?: string;
   readonly dryRunExplain?: boolean;
+  readonly interactive?: boolean;
 }
 
 export interface BaselineFlags extends ReadingFlags {
@@ -156,4 +157,8 @@ export interface ContextsFlags extends OutputFlags {
   readonly offline?: boolean;
   readonly policy?: string;
   readonly auditLog?: string;
+}
+
+export interface DoctorFlags extends ReadingFlags {
+  readonly output: "text" | "json";
 }

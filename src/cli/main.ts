@@ -7,7 +7,19 @@ import type { Command, CommanderError } from "commander";
 import { Fault, messageOf } from "../fault.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AnalyzeFlags, AuthFlags, AuthOtherFlags, BaselineFlags, CacheFlags, ContextsFlags, OutputFlags, RbacFlags, ServeFlags, SnapshotFlags } from "./flags.ts";
+import type {
+  AnalyzeFlags,
+  AuthFlags,
+  AuthOtherFlags,
+  BaselineFlags,
+  CacheFlags,
+  ContextsFlags,
+  DoctorFlags,
+  OutputFlags,
+  RbacFlags,
+  ServeFlags,
+  SnapshotFlags,
+} from "./flags.ts";
 import { createProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -53,6 +65,7 @@ async function runCommand(
     AuthOtherFlags &
     CacheFlags &
     RbacFlags &
+    DoctorFlags &
     ContextsFlags &
     ServeFlags;
   const [names = ""] = operands;
@@ -124,6 +137,8 @@ async function runCommand(
       break;
     case "rbac check":
       return (await import("./rbac.ts")).checkRights(typed, terminal);
+    case "doctor":
+      return (await import("./doctor.ts")).runDoctor(typed, terminal);
     case "contexts":
       return (await import("./contexts.ts")).showContexts(typed, terminal);
     case "version":

@@ -29,14 +29,7 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 
 function addReadingFlags(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        "-f, --filter <names>",
-        "analyzers to run, separated by commas; repeatable (default: the active filters)",
-      )
-        .argParser(collect)
-        .default([], ""),
-    )
+    .addOption(filterOption())
     .addOption(
       new Option("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable (default: all)")
         .argParser(collect)
@@ -52,6 +45,15 @@ function addReadingFlags(command: Command): Command {
     .option("--logs", "also read the last log lines of failing containers")
     .addOption(policyOption())
     .addOption(auditOption());
+}
+
+function filterOption(): Option {
+  return new Option(
+    "-f, --filter <names>",
+    "analyzers to run, separated by commas; repeatable (default: the active filters)",
+  )
+    .argParser(collect)
+    .default([], "");
 }
 
 function policyOption(): Option {
@@ -121,7 +123,10 @@ export function createProgram(run: Run): Command {
         .default("never"),
     )
     .option("--baseline <file>", "tell what is new, resolved and unchanged since this baseline")
-    .option("--fail-on-new", "exit with 4 only for findings that the baseline does not know (of --fail-on, else warning)")
+    .option(
+      "--fail-on-new",
+      "exit with 4 only for findings that the baseline does not know (of --fail-on, else warning)",
+    )
     .option("--since <file>", "the same comparison with an earlier report, of -o json or baseline")
     .option("--ignore-file <file>", "findings to accept: rule, object, reason, expiry (default: .k8sgptignore)")
     .option("--strict", "exit with 3 when not everything could be checked")
@@ -136,6 +141,7 @@ export function createProgram(run: Run): Command {
     .option("--ai-timeout <duration>", "give up on one explanation after this long", "60s")
     .option("--ai-budget <limits>", "spend at most this: calls=20, tokens=50k, or both")
     .option("--dry-run-explain", "print exactly what --explain would send, and send nothing")
+    .option("-i, --interactive", "after --explain, answer questions about the incidents on the terminal")
     .addHelpText(
       "after",
       `${examples([
@@ -149,6 +155,7 @@ export function createProgram(run: Run): Command {
         ["kubectl get all -A -o yaml | k8sgpt analyze --from -", "without a connection of its own"],
         ["k8sgpt analyze --explain --backend ollama", "explained by a model on this machine"],
         ["k8sgpt analyze --explain --dry-run-explain", "what would be sent, masked"],
+        ["k8sgpt analyze --explain --interactive", "then ask about what was found"],
       ])}
 
 Exit codes:
@@ -205,7 +212,9 @@ Exit codes:
     .action(does("why"));
 
   addOutput(program.command("rules [rule]"))
-    .description("List the rules, those of one filter, or explain one: when it fires, why it matters, when it is silent")
+    .description(
+      "List the rules, those of one filter, or explain one: when it fires, why it matters, when it is silent",
+    )
     .addHelpText(
       "after",
       examples([
@@ -316,7 +325,9 @@ function addAuth(program: Command, does: Does): void {
   addProviderFlags(auth.command("update"), undefined)
     .description("Change settings of a configured backend; what is not named stays")
     .addOption(
-      new Option("--unset <fields>", "remove these settings: model, topp, …; repeatable").argParser(collect).default([], ""),
+      new Option("--unset <fields>", "remove these settings: model, topp, …; repeatable")
+        .argParser(collect)
+        .default([], ""),
     )
     .addHelpText("after", examples([["k8sgpt auth update -b openai -m gpt-5", "another model"]]))
     .action(does("auth update"));
@@ -505,10 +516,20 @@ function addRights(program: Command, does: Does): void {
     .addHelpText("after", examples([["k8sgpt rbac check --context prod -f Pod,Secret", "one context, two filters"]]))
     .action(does("rbac check"));
 
-  const timeout = (text: string): Option => new Option("--request-timeout <duration>", text).default("10s");
+  addOutput(program.command("doctor"))
+    .description("Look at the set-up: config, kubeconfig, API server, rights, cache, AI backend; say how to mend it")
+    .addOption(filterOption())
+    .option("-m, --max-concurrency <count>", "requests to the API server at once", "10")
+    .option("--timeout <duration>", "give up after this long: 30s, 2m")
+    .option("--request-timeout <duration>", "give up on one request after this long", "10s")
+    .addOption(policyOption())
+    .addOption(auditOption())
+    .addHelpText("after", examples([["k8sgpt doctor", "when something does not work"]]))
+    .action(does("doctor"));
+
   addOutput(program.command("contexts"))
     .description("List the contexts: which can be reached, as whom, until when, and which are easily confused")
-    .addOption(timeout("give up on a context after this long"))
+    .option("--request-timeout <duration>", "give up on a context after this long", "10s")
     .option("--offline", "ask no server: only what the kubeconfig says")
     .addOption(policyOption())
     .addOption(auditOption())

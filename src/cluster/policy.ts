@@ -67,6 +67,8 @@ export function askedBy(path: string): Asked | undefined {
   if (!isResource) return { group: "", plural: "" };
   const group = root === "api" ? "" : (below[0] ?? "");
   const rest = below.slice(root === "api" ? 1 : 2);
+  // Old forms of a watch and of a proxy, which hold another path.
+  if (rest[0] === "watch" || rest[0] === "proxy") return undefined;
   const isInside = rest[0] === "namespaces" && rest.length > 2;
   const [plural = "", name, part] = isInside ? rest.slice(2) : rest;
   const isNamespace = !isInside && group === "" && plural === "namespaces";

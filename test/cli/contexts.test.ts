@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { confusions } from "../../src/cli/contexts.ts";
-import { base64, startServer } from "../cluster/live/server.ts";
+import { base64, json, startServer } from "../cluster/live/server.ts";
 import { createAuthority } from "../lab/certificates.ts";
 import { emptyHome } from "./fake-terminal.ts";
 
@@ -31,14 +31,15 @@ describe("contexts that are taken for one another", () => {
 
 /** A token that says when it ends; nothing checks its signature here. */
 function jwt(expiresAt: number): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "none" })}.${part({ exp: Math.floor(expiresAt / 1000) })}.c2lnbmVk`;
+  const [head, claims] = [{ alg: "none" }, { exp: Math.floor(expiresAt / 1000) }].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
+  return `${head ?? ""}.${claims ?? ""}.c2lnbmVk`;
 }
 
 it("asks each context on its own, and prints no credential", async () => {
   const server = await startServer((_, reply) => {
-    reply.writeHead(200, { "content-type": "application/json" });
-    reply.end("{}");
+    json(reply, {});
   });
   const gone = await startServer(() => undefined);
   await gone.close();

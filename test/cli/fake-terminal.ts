@@ -13,11 +13,17 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** What a command finds: text on standard input, or parts of another terminal. */
+interface RunGiven {
+  readonly input?: string;
+  readonly terminal?: Partial<Terminal>;
+}
+
 /** A home, and commands that run in it. */
 export interface Home {
   readonly folder: string;
   readonly configFile: string;
-  readonly run: (words: readonly string[], given?: { readonly input?: string }) => Promise<Ran>;
+  readonly run: (words: readonly string[], given?: RunGiven) => Promise<Ran>;
 }
 
 /** An empty home. */
@@ -26,7 +32,7 @@ export function emptyHome(env: Readonly<Record<string, string>> = {}): Home {
   return {
     folder,
     configFile: join(folder, ".config", "k8sgpt", "k8sgpt.yaml"),
-    async run(words, { input = "" } = {}) {
+    async run(words, { input = "", terminal: other = {} } = {}) {
       let stdout = "";
       let stderr = "";
       // A stream of text stands for a pipe: what is asked of standard input beyond that is asked of terminals only.
@@ -42,6 +48,7 @@ export function emptyHome(env: Readonly<Record<string, string>> = {}): Home {
         print: async (text) => void (stdout += text),
         tell: (line) => void (stderr += `${line}\n`),
         draw: (text) => void (stderr += text),
+        ...other,
       };
       const code = await main(words, terminal);
       return { code, stdout, stderr };

@@ -60,6 +60,7 @@ describe("flags", () => {
         "aiTimeout",
         "aiBudget",
         "dryRunExplain",
+        "interactive",
       ],
     ],
     ["auth add", [...provider, "force"]],
@@ -84,6 +85,7 @@ describe("flags", () => {
     ["rules", ["output"]],
     ["rbac", [...reading, "output", "name", "bind", "customKinds"]],
     ["rbac check", ["strict"]],
+    ["doctor", [...guards, "filter", "maxConcurrency", "timeout", "requestTimeout", "output"]],
     ["contexts", [...guards, "output", "requestTimeout", "offline"]],
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
@@ -196,6 +198,7 @@ describe("completion", () => {
         "version",
         "serve",
         "rbac",
+        "doctor",
         "contexts",
         "completion",
         "help",

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { openAuditLog } from "../../src/cluster/audit.ts";
 import { openLive } from "../../src/cluster/live/live.ts";
 import { Fault } from "../../src/fault.ts";
-import { startServer } from "./live/server.ts";
+import { json, startServer } from "./live/server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "k8sgpt-audit-"));
 const now = (): number => Date.parse("2026-11-21T04:00:00Z");
@@ -16,6 +16,15 @@ function linesOf(path: string): readonly Record<string, unknown>[] {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function failing(path: string): Fault {
+  try {
+    openAuditLog(path, {}, now);
+  } catch (error) {
+    if (error instanceof Fault) return error;
+  }
+  throw new Error("no Fault");
 }
 
 describe("the file", () => {
@@ -45,14 +54,6 @@ describe("the file", () => {
   });
 
   it("tells at the start what is wrong with its place", () => {
-    const failing = (path: string): Fault => {
-      try {
-        openAuditLog(path, {}, now);
-      } catch (error) {
-        if (error instanceof Fault) return error;
-      }
-      throw new Error("no Fault");
-    };
     expect(failing(join(folder, "none", "a.jsonl")).message).toContain("its folder does not exist");
     expect(failing(folder).message).toContain("it is a folder");
     expect(failing(folder).next).toContain("--audit-log");
@@ -74,15 +75,12 @@ describe("the door", () => {
 
   it("sends nothing that a policy keeps back, and records that", async () => {
     const server = await startServer((_, reply) => {
-      reply.writeHead(200, { "content-type": "application/json" });
-      reply.end(
-        JSON.stringify({
-          kind: "NamespaceList",
-          apiVersion: "v1",
-          metadata: {},
-          items: [{ metadata: { name: "shop" } }, { metadata: { name: "payroll" } }],
-        }),
-      );
+      json(reply, {
+        kind: "NamespaceList",
+        apiVersion: "v1",
+        metadata: {},
+        items: [{ metadata: { name: "shop" } }, { metadata: { name: "payroll" } }],
+      });
     });
     const path = join(folder, "door.jsonl");
     const audit = openAuditLog(path, {}, now);
@@ -119,8 +117,7 @@ describe("the door", () => {
 
   it("reads nothing more once a line could not be written", async () => {
     const server = await startServer((_, reply) => {
-      reply.writeHead(200, { "content-type": "application/json" });
-      reply.end(JSON.stringify({ kind: "NodeList", apiVersion: "v1", metadata: {}, items: [] }));
+      json(reply, { kind: "NodeList", apiVersion: "v1", metadata: {}, items: [] });
     });
     const full = new Fault("Cannot write to audit log a: the disk is full");
     let left = 2;

@@ -41,6 +41,8 @@ describe("a path", () => {
     "api/v1/pods",
     "/api/v1/namespaces/a%2Fb/pods",
     "/api/%zz",
+    "/api/v1/watch/secrets",
+    "/api/v1/proxy/namespaces/a/pods/b",
   ])("%s is none", (path) => {
     expect(askedBy(path)).toBeUndefined();
     expect(refusedPath(policy({ kinds: { deny: words("secrets") } }), path)).toContain("cannot place the path");

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { k8sgpt, temporaryFolder } from "../e2e/run.ts";
+import { entry, k8sgpt, temporaryFolder } from "../e2e/run.ts";
 import type { KubeObject } from "../lab/client.ts";
 import { type AuditEvent, type ControlPlane, startControlPlane } from "../lab/control-plane.ts";
 
@@ -34,7 +34,7 @@ const widgets = {
 };
 
 beforeAll(async () => {
-  expect(existsSync(new URL("../../dist/k8sgpt.js", import.meta.url))).toBe(true);
+  if (!existsSync(entry)) throw new Error("the command is not built: `npm run build`");
   lab = await startControlPlane({ name: "rights", controllers: false });
   await lab.client().apply([
     ...namespaces.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
@@ -216,7 +216,7 @@ describe("the record", () => {
     expect(statSync(record).mode & 0o777).toBe(0o600);
     expect(lines[0]).toMatchObject({ event: "run" });
     const reads = lines.slice(1);
-    expect(reads.map(({ path }) => path).sort()).toEqual(asked.map(({ requestURI }) => requestURI).sort());
+    expect(reads.map(({ path }) => String(path)).sort()).toEqual(asked.map(({ requestURI }) => requestURI).sort());
     const pods = reads.find(({ path }) => String(path).startsWith("/api/v1/pods"));
     expect(pods).toMatchObject({ verb: "list", status: 200, objects: 3, context: "rights", user: "rights-admin" });
     expect(Object.keys(pods ?? {}).sort()).toEqual([

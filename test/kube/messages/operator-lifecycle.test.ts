@@ -67,6 +67,12 @@ test.each([
   expect(extensionFailure(message)).toEqual(expected);
 });
 
+function isInWords(text: string): boolean {
+  return [subscriptionFailure(text), extensionFailure(text)].every(
+    (failure) => failure === undefined || /^[A-Za-z, ]+$/.test(failure.because),
+  );
+}
+
 test("odd text is read without a throw, and never copied into the words", () => {
   const words = fc.constantFrom(
     "error using catalogsource ",
@@ -75,10 +81,6 @@ test("odd text is read without a throw, and never copied into the words", () => 
     "/",
     "x",
   );
-  const isInWords = (text: string): boolean =>
-    [subscriptionFailure(text), extensionFailure(text)].every(
-      (failure) => failure === undefined || /^[A-Za-z, ]+$/.test(failure.because),
-    );
   const oddText = fc.array(fc.oneof(words, fc.string({ unit: "binary" })), { maxLength: 8 });
   expect(() => fc.assert(fc.property(oddText, (parts) => isInWords(parts.join(""))))).not.toThrow();
 });
