@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { analyzers } from "../src/analyzers/index.ts";
 import { diagnose } from "../src/engine/analyze.ts";
 import { keepObject } from "../src/kube/keep.ts";
-import { apiVersionOf, kindDefinition, type KindName, kindNames, type KubeObject } from "../src/kube/kinds.ts";
+import { apiVersionOf, kindDefinition, type KindName, kindNames } from "../src/kube/kinds.ts";
 import { createSnapshot, type SnapshotInput } from "../src/kube/snapshot.ts";
 import { minuteMs } from "../src/kube/time.ts";
 import { createAuthority } from "../test/lab/certificates.ts";
@@ -178,11 +178,12 @@ function crash(pod: Json): void {
 }
 
 function inputOf(texts: ReadonlyMap<KindName, string>): SnapshotInput {
-  const objects: Partial<Record<KindName, readonly KubeObject[]>> = {};
-  for (const [kind, text] of texts) {
-    const { items } = JSON.parse(text) as { readonly items: readonly unknown[] };
-    objects[kind] = items.map((item) => keepObject(kind, item)).filter((object) => object !== undefined);
-  }
+  const objects = Object.fromEntries(
+    [...texts].map(([kind, text]) => {
+      const { items } = JSON.parse(text) as { readonly items: readonly unknown[] };
+      return [kind, items.map((item) => keepObject(kind, item)).filter((object) => object !== undefined)];
+    }),
+  );
   return {
     takenAt: Date.now() + ageMs,
     cluster: { name: "crowd", source: "saved" },

@@ -36,10 +36,10 @@ afterAll(async () => {
   await lab?.stop();
 });
 
-async function diagnosed(given: SnapshotInput = input): Promise<Report> {
+async function diagnosed(given: SnapshotInput = input, chosen = analyzers): Promise<Report> {
   const frozen: ClusterSource = { ...source, info: source.info, read: async () => given };
   const signal = AbortSignal.timeout(60_000);
-  return analyze(tenMinutesLater(frozen), { analyzers, scope: {}, include: [], logs: false, signal });
+  return analyze(tenMinutesLater(frozen), { analyzers: chosen, scope: {}, include: [], logs: false, signal });
 }
 
 /** `rule object`: what a finding says, without times and generated names. */
@@ -79,6 +79,22 @@ test("what stands behind the webhook is named, and what the lost node holds", as
   expect(evidence).toContain('Multi-Attach error for volume \\"ledger-disk\\"');
   expect(evidence).toContain("day-worker-4");
   expect(held?.related.map(keyOf)).toContain("PersistentVolumeClaim/books/ledger-data");
+});
+
+test("what runs when nobody chose filters tells the same five, without a rule for the DNS itself", async () => {
+  const { incidents } = await diagnosed(
+    input,
+    analyzers.filter(({ core }) => core),
+  );
+  expect(incidents.map(({ root }) => keyOf(root.owner ?? root.object)).sort()).toEqual([
+    "Deployment/batch/invoices",
+    "Deployment/kube-system/coredns",
+    "Deployment/shop/catalog",
+    "Node/day-worker-4",
+    "ValidatingWebhookConfiguration/gatekeeper",
+  ]);
+  const dns = incidents.find(({ root }) => root.owner?.name === "coredns");
+  expect(dns?.members.map(lineOf)).toContain("probe-readiness-failing Deployment/shop/orders");
 });
 
 test("a Pod that does not speak of names is not put below the DNS", async () => {

@@ -2,7 +2,7 @@
  * The command line as a table: commands, flags, help. It is what every start loads, so that it imports commander and
  * nothing else; what a command does is loaded when it runs. `--help`, completion and the tests read this same table.
  */
-import { Command, Option } from "commander";
+import { Command, Help, Option } from "commander";
 
 /** What runs when a command was understood: its path, `filters add`, its arguments, its flags. */
 export type Run = (
@@ -69,6 +69,13 @@ function examples(lines: readonly (readonly [string, string])[]): string {
   return ["", "Examples:", ...lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`)].join("\n");
 }
 
+/** What the help says of a flag: that a list is empty until it is given needs no words. */
+function optionDescription(option: Option): string {
+  const { defaultValue } = option;
+  const isEmptyList = Array.isArray(defaultValue) && defaultValue.length === 0;
+  return isEmptyList ? option.description : new Help().optionDescription(option);
+}
+
 /** The whole command line. `run` is called once, for the command that was named. */
 export function createProgram(run: Run): Command {
   const program = new Command("k8sgpt");
@@ -88,7 +95,7 @@ export function createProgram(run: Run): Command {
     .option("--context <name>", "the same as --kubecontext")
     .addOption(new Option("--color <when>", "colour the output").choices(["auto", "always", "never"]).default("auto"))
     .option("-v, --verbose", "tell on standard error what is done, and more about errors")
-    .configureHelp({ showGlobalOptions: true, sortOptions: false })
+    .configureHelp({ showGlobalOptions: true, sortOptions: false, optionDescription })
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .showSuggestionAfterError()
@@ -457,8 +464,12 @@ function addOutput(command: Command): Command {
   );
 }
 
+/** A flag that may be given again and again. */
+function names(flags: string, text: string): Option {
+  return new Option(flags, text).argParser(collect).default([], "");
+}
+
 function addServe(program: Command): Command {
-  const names = (flags: string, text: string): Option => new Option(flags, text).argParser(collect).default([], "");
   return (
     program
       .command("serve")

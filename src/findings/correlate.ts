@@ -14,7 +14,7 @@ import { compareRefs, compareText, keyOf, type ObjectRef } from "../kube/object-
 import { isOfKind, topOwnerOf } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { hourMs, minuteMs } from "../kube/time.ts";
-import { isAboutNames, isRollUp, mayExplain } from "./explains.ts";
+import { isAboutNames, isRollUp, mayExplain, mayExplainLookup } from "./explains.ts";
 import type { Finding } from "./finding.ts";
 import { compareFindings } from "./fold.ts";
 import type { ChainStep, Contribution, HiddenCause, Incident } from "./report.ts";
@@ -120,8 +120,9 @@ function strongLinks(snapshot: Snapshot, finding: Finding, { byObject, bad }: In
   const links: Link[] = [];
   for (const { ref, path } of walk(snapshot, finding.objects, bad)) {
     for (const parent of byObject.get(keyOf(ref)) ?? []) {
-      if (!mayBeParent(parent, finding) || !mayExplain(parent.rule, finding.rule, path)) continue;
-      if (explainsInTime(parent, finding) && explainsInWords(snapshot, parent, finding)) {
+      const isLookup = mayExplainLookup(parent.rule, finding.rule, path);
+      if (!mayBeParent(parent, finding) || !(isLookup || mayExplain(parent.rule, finding.rule, path))) continue;
+      if (explainsInTime(parent, finding) && explainsInWords(snapshot, parent, finding, isLookup)) {
         links.push({ parent, strength: "strong", path });
       }
     }
@@ -165,9 +166,9 @@ function explainsInTime(cause: Finding, symptom: Finding): boolean {
 }
 
 /** What some causes must be able to show in the symptom's own words. */
-function explainsInWords(snapshot: Snapshot, cause: Finding, symptom: Finding): boolean {
-  const isLookup = isAboutNames(cause.rule) && !isRollUp(symptom.rule);
-  if (isLookup) return wordsOf(snapshot, symptom).some(tellsOfLookupFailure);
+function explainsInWords(snapshot: Snapshot, cause: Finding, symptom: Finding, isLookup: boolean): boolean {
+  if (isLookup || (isAboutNames(cause.rule) && !isRollUp(symptom.rule)))
+    return wordsOf(snapshot, symptom).some(tellsOfLookupFailure);
   if (symptom.rule === "node-not-ready") return wordsOf(snapshot, symptom).some((text) => pluginWords.test(text));
   return true;
 }

@@ -35,6 +35,20 @@ const rollUps = [
   "custom-resource-not-ready",
 ];
 
+/** What an unanswered lookup can do. */
+const lookups = [
+  "container-*",
+  "exit-*",
+  "probe-*",
+  "pod-init-stuck",
+  "log-*",
+  "image-dns-failed",
+  "custom-resource-not-ready",
+];
+
+/** What keeps a Pod of the cluster's DNS from answering. */
+const unanswering = ["container-*", "exit-*", "image-*", "probe-*", "sched-*", "pod-*", "volume-*"];
+
 const explanations: readonly Explanation[] = [
   {
     causes: ["node-not-ready", "node-unreachable", "nodes-mass-unreachable", "node-pressure-*", "node-rebooted"],
@@ -188,15 +202,7 @@ const explanations: readonly Explanation[] = [
   {
     // Only where the symptom itself tells of a name that does not resolve (correlate.ts).
     causes: ["dns-down", "dns-degraded", "netpol-blocks-dns"],
-    symptoms: [
-      "container-*",
-      "exit-*",
-      "probe-*",
-      "pod-init-stuck",
-      "log-*",
-      "image-dns-failed",
-      "custom-resource-not-ready",
-    ],
+    symptoms: lookups,
     along: ["ctrl", "policy", "owner", "template"],
   },
   {
@@ -260,6 +266,21 @@ export function mayExplain(cause: string, symptom: string, path: readonly EdgeKi
       causes.some((name) => named(name, cause)) &&
       symptoms.some((name) => named(name, symptom)) &&
       path.every((edge) => along.includes(edge)),
+  );
+}
+
+/**
+ * Whether the path leads from a Pod over the cluster's DNS to a Pod behind it, and `cause` may keep that one from answering what
+ * `symptom` asked. It counts where nobody judges the DNS as such, because that rule was not chosen.
+ */
+export function mayExplainLookup(cause: string, symptom: string, path: readonly EdgeKind[]): boolean {
+  const [platform, behind, ...further] = path;
+  return (
+    platform === "ctrl" &&
+    behind === "select" &&
+    further.length === 0 &&
+    unanswering.some((name) => named(name, cause)) &&
+    lookups.some((name) => named(name, symptom))
   );
 }
 

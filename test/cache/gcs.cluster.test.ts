@@ -5,6 +5,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { access, constants, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { createServer as createBridge, request } from "node:http";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -70,12 +71,34 @@ async function startServer(program: string): Promise<string> {
   throw new Error(`fake-gcs-server ended before it listened: ${said.join("\n")}`);
 }
 
+/**
+ * Google's library asks an emulator for `/b/…` where it asks Google for `/storage/v1/b/…`, which is all that the server
+ * knows; everything else passes as it is.
+ */
+const bridge = createBridge((incoming, answer) => {
+  const path = (incoming.url ?? "").replace(/^\/b(?=[/?]|$)/, "/storage/v1/b");
+  const { method = "GET", headers } = incoming;
+  const onward = request(`${serverAddress}${path}`, { method, headers }, (reply) => {
+    answer.writeHead(reply.statusCode ?? 502, reply.headers);
+    reply.pipe(answer);
+  });
+  onward.on("error", () => answer.destroy());
+  incoming.pipe(onward);
+});
+let serverAddress = "";
+
 beforeAll(async () => {
-  vi.stubEnv("STORAGE_EMULATOR_HOST", await startServer(await findServer()));
+  serverAddress = await startServer(await findServer());
+  await new Promise<void>((resolve) => void bridge.listen(0, "127.0.0.1", resolve));
+  const address = bridge.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  vi.stubEnv("STORAGE_EMULATOR_HOST", `http://127.0.0.1:${address.port}`);
   await checkGcs(settings, true);
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
+  bridge.closeAllConnections();
+  bridge.close();
   if (server === undefined || server.exitCode !== null) return;
   const ended = new Promise((resolve) => server?.once("exit", resolve));
   server.kill();

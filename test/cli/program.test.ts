@@ -26,11 +26,10 @@ const globals = ["config", "kubeconfig", "kubecontext", "context", "color", "ver
 const guards = ["policy", "auditLog"];
 const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs", ...guards];
 
-const provider = [
-  ...["backend", "model", "password", "passwordStdin", "passwordFile", "passwordEnv", "passwordCommand", "baseurl"],
-  ...["endpointname", "topp", "topk", "maxtokens", "stopsequences", "temperature", "engine", "providerRegion"],
-  ...["providerId", "compartmentId", "organizationId", "azureAPIType", "azureAPIVersion", "proxy", "header", "caFile"],
-];
+const provider =
+  "backend model password passwordStdin passwordFile passwordEnv passwordCommand baseurl endpointname topp topk maxtokens stopsequences temperature engine providerRegion providerId compartmentId organizationId azureAPIType azureAPIVersion proxy header caFile".split(
+    " ",
+  );
 
 describe("flags", () => {
   test.each([

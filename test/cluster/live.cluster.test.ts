@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LiveOptions, openLive } from "../../src/cluster/live/live.ts";
 import type { ClusterSource } from "../../src/cluster/source.ts";
 import { Fault } from "../../src/fault.ts";
-import { kindNames } from "../../src/kube/kinds.ts";
+import { builtInKinds } from "./codec/built-in.ts";
 import type { KindRead, Scope, SnapshotInput } from "../../src/kube/snapshot.ts";
 import { type AuditEvent, type ControlPlane, startControlPlane } from "../lab/control-plane.ts";
 
@@ -63,7 +63,7 @@ let runs = 0;
 /** Reads once, and says what the server was asked meanwhile. */
 async function run(
   options: Partial<LiveOptions>,
-  request: { kinds?: typeof kindNames; scope?: Scope } = {},
+  request: { kinds?: typeof builtInKinds; scope?: Scope } = {},
 ): Promise<{ result: SnapshotInput; asked: readonly AuditEvent[]; source: ClusterSource }> {
   runs += 1;
   const userAgent = `k8sgpt-live-test/${runs}`;
@@ -71,7 +71,7 @@ async function run(
   const { signal } = new AbortController();
   const source = await openLive({ kubeconfig: lab.kubeconfig, ...base, ...options }, signal);
   try {
-    const result = await source.read({ kinds: request.kinds ?? kindNames, scope: request.scope ?? {}, signal });
+    const result = await source.read({ kinds: request.kinds ?? builtInKinds, scope: request.scope ?? {}, signal });
     const log = await lab.auditLog();
     return { result, source, asked: log.filter((event) => event.userAgent === userAgent) };
   } finally {
@@ -94,7 +94,7 @@ describe("everything", () => {
     expect(result.objects.Pod).toHaveLength(podCount);
     expect(new Set(asked.map(({ verb }) => verb))).toEqual(new Set(["get", "list"]));
     // One list per kind; in JSON the Pods take a second page.
-    expect(pathsOf(asked)).toHaveLength(kindNames.length + (codec === "json" ? 1 : 0));
+    expect(pathsOf(asked)).toHaveLength(builtInKinds.length + (codec === "json" ? 1 : 0));
     expect(result.cluster.serverVersion).toMatch(/^v1\.\d+/);
     expect(JSON.stringify(result)).not.toContain(secretValue);
     expect(result.objects.ConfigMap?.find(({ metadata }) => metadata?.name === "settings")?.dataKeys).toEqual(["key"]);
@@ -103,7 +103,7 @@ describe("everything", () => {
   it("is the same in both encodings", async () => {
     const json = await run({ codec: "json" });
     const auto = await run({ codec: "auto" });
-    for (const kind of kindNames) {
+    for (const kind of builtInKinds) {
       const byKey = (input: SnapshotInput) =>
         new Map(
           (input.objects[kind] ?? []).map((object) => [
@@ -143,7 +143,7 @@ describe("users with fewer rights", () => {
       },
     ]);
     // Secrets once more in the context's own namespace.
-    expect(pathsOf(asked)).toHaveLength(kindNames.length + 1);
+    expect(pathsOf(asked)).toHaveLength(builtInKinds.length + 1);
   });
 
   it("reads in the namespace of the context when nothing else may be seen", async () => {
@@ -184,7 +184,7 @@ describe("users with fewer rights", () => {
   it("says for each kind that nothing may be read", async () => {
     const kubeconfig = await lab.kubeconfigFor({ user: "nobody", token: lab.tokens.nobody });
     const { result } = await run({ kubeconfig });
-    expect(result.reads).toHaveLength(kindNames.length);
+    expect(result.reads).toHaveLength(builtInKinds.length);
     expect(new Set(result.reads.map(({ state, reason }) => `${state}: ${reason}`))).toEqual(
       new Set(['unread: forbidden for user "nobody"']),
     );

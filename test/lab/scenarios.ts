@@ -221,7 +221,7 @@ const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
 async function attachAndRun(client: LabClient): Promise<void> {
   const attachments = "/apis/storage.k8s.io/v1/volumeattachments";
   await client.waitFor("the disk is to be attached", async () => (await client.list(attachments)).length > 0);
-  for (const attachment of await client.list<KubeObject>(attachments)) {
+  for (const attachment of await client.list(attachments)) {
     await client.applyStatus({
       apiVersion: "storage.k8s.io/v1",
       kind: "VolumeAttachment",
