@@ -4,7 +4,14 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/**/*.cluster.test.ts", "test/e2e/**"] } },
-      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: ["test/**/*.cluster.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/**/*.cluster.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "cluster",

@@ -9,7 +9,13 @@ export async function demoReport(analyzers: readonly Analyzer[]): Promise<Report
   const path = fileURLToPath(new URL("../examples/broken-shop.tar.gz", import.meta.url));
   const source = await openSaved(path, { now: 0 });
   try {
-    return await analyze(source, { analyzers, scope: {}, include: [], logs: false, signal: AbortSignal.timeout(60_000) });
+    return await analyze(source, {
+      analyzers,
+      scope: {},
+      include: [],
+      logs: false,
+      signal: AbortSignal.timeout(60_000),
+    });
   } finally {
     await source.close();
   }

@@ -64,7 +64,10 @@ const { renderText, plain } = await import("../src/report/text.ts");
 const view = { width: 100, unicode: true, flat: false };
 const command = "k8sgpt analyze --from examples/broken-shop.tar.gz";
 put("docs/demo.svg", pictureOf(renderText(report, { ...view, palette: pictured }), command, 46));
-const shown = renderText(report, { ...view, palette: plain }).split("\n").slice(0, 58).join("\n");
+const shown = renderText(report, { ...view, palette: plain })
+  .split("\n")
+  .slice(0, 58)
+  .join("\n");
 const readme = readFileSync(`${root}README.md`, "utf8");
 put(
   "README.md",

@@ -56,7 +56,9 @@ function impureLines(base: string): readonly string[] {
       readFileSync(file, "utf8")
         .split("\n")
         .flatMap((line, index) =>
-          impure.test(line) && !/^\s*(\*|\/\/)/.test(line) ? [`${file.slice(base.length)}:${index + 1}: ${line.trim()}`] : [],
+          impure.test(line) && !/^\s*(\*|\/\/)/.test(line)
+            ? [`${file.slice(base.length)}:${index + 1}: ${line.trim()}`]
+            : [],
         ),
     );
 }
@@ -90,10 +92,11 @@ test("planted I/O in a pure folder and a second door to the network are found", 
     "src/report/bad.ts": 'import { readFileSync } from "node:fs";\nexport const read: unknown = readFileSync;\n',
     "src/cluster/offline/bad.ts": 'import { request } from "node:https";\nexport const ask: unknown = request;\n',
   });
-  expect((await importBreaches(base)).breaches.map((breach) => breach.split(":")[0] ?? "").sort((a, b) => a.localeCompare(b))).toEqual([
-    "one-door-to-the-network",
-    "pure-folders-do-no-io",
-  ]);
+  expect(
+    (await importBreaches(base)).breaches
+      .map((breach) => breach.split(":")[0] ?? "")
+      .sort((a, b) => a.localeCompare(b)),
+  ).toEqual(["one-door-to-the-network", "pure-folders-do-no-io"]);
 });
 
 test("pure folders read no clock, no randomness, no process", () => {

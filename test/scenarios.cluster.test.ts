@@ -53,7 +53,10 @@ afterAll(async () => {
 });
 
 function lines({ findings }: Report): readonly string[] {
-  return findings.map(({ severity, rule, object, objects, title }) => `${severity} ${rule} ${keyOf(object)} (${objects.length}): ${title}`);
+  return findings.map(
+    ({ severity, rule, object, objects, title }) =>
+      `${severity} ${rule} ${keyOf(object)} (${objects.length}): ${title}`,
+  );
 }
 
 test("broken shop: every cause is found, each by one incident, and nothing else", async () => {
@@ -71,12 +74,20 @@ test("healthy town: nothing at warning or above", async () => {
 });
 
 test("live and saved give the same report", async () => {
-  const input = await shop.source.read({ kinds: kindsFor(analyzers), scope: {}, customResources: true, signal: AbortSignal.timeout(60_000) });
+  const input = await shop.source.read({
+    kinds: kindsFor(analyzers),
+    scope: {},
+    customResources: true,
+    signal: AbortSignal.timeout(60_000),
+  });
   const frozen: ClusterSource = { ...shop.source, info: shop.source.info, read: async () => input };
   const file = join(scratch, "shop.tar.gz");
   await saveSnapshot(input, file, { k8sgptVersion: "test" });
   const saved = await openSaved(file, { now: 0 });
-  const [live, offline] = [await analyze(frozen, options({ include: ["info", "risk"] })), await analyze(saved, options({ include: ["info", "risk"] }))];
+  const [live, offline] = [
+    await analyze(frozen, options({ include: ["info", "risk"] })),
+    await analyze(saved, options({ include: ["info", "risk"] })),
+  ];
   await saved.close();
   expect(offline.findings).toEqual(live.findings);
   expect(offline.incidents).toEqual(live.incidents);
@@ -86,7 +97,9 @@ test("live and saved give the same report", async () => {
 test("the API server saw only get and list, and one list per kind and page", async () => {
   const before = (await shop.lab.auditLog()).length;
   await analyze(shop.source, options());
-  const seen = (await shop.lab.auditLog()).slice(before).filter(({ userAgent }) => userAgent?.startsWith("k8sgpt/") === true);
+  const seen = (await shop.lab.auditLog())
+    .slice(before)
+    .filter(({ userAgent }) => userAgent?.startsWith("k8sgpt/") === true);
   expect(seen.length).toBeGreaterThan(10);
   expect([...new Set(seen.map(({ verb }) => verb))].filter((verb) => verb !== "get" && verb !== "list")).toEqual([]);
   const lists = seen.filter(({ verb }) => verb === "list").map(({ requestURI }) => requestURI);

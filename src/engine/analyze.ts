@@ -40,7 +40,13 @@ export async function analyze(source: ClusterSource, options: AnalyzeOptions): P
   const { analyzers, scope, signal, onProgress } = options;
   const kinds = kindsFor(analyzers);
   const customResources = analyzers.some((analyzer) => analyzer.customResources === true);
-  const input = await source.read({ kinds, scope, customResources, signal, ...(onProgress !== undefined && { onProgress }) });
+  const input = await source.read({
+    kinds,
+    scope,
+    customResources,
+    signal,
+    ...(onProgress !== undefined && { onProgress }),
+  });
   // The Log analyzer has nothing to say without logs: choosing it asks for them.
   const wantsLogs = options.logs || analyzers.some(({ name }) => name === "Log");
   const whole = wantsLogs ? await withFailingLogs(source, input, signal) : input;

@@ -281,7 +281,11 @@ function incidentLines(incident: Incident, view: View): readonly string[] {
 }
 
 /** One incident as the report shows it, without a line end at its end: for views that tell of single incidents. */
-export function renderIncident(incident: Incident, takenAt: number, options: Omit<TextOptions, "flat">): readonly string[] {
+export function renderIncident(
+  incident: Incident,
+  takenAt: number,
+  options: Omit<TextOptions, "flat">,
+): readonly string[] {
   return incidentLines(incident, viewOf({ takenAt }, { ...options, flat: false }));
 }
 
@@ -608,7 +612,10 @@ function flatParts(report: Report, view: View): readonly (readonly string[])[] {
 
 function explainedLines({ details, explainError }: ReturnType<typeof explainedFor>): readonly string[] {
   const failed = explainError === undefined ? [] : [`not explained: ${clean(explainError)}`];
-  return [...(details === "" ? [] : details.split("\n").map((line) => `${/^ */.exec(line)?.[0] ?? ""}${clean(line)}`)), ...failed];
+  return [
+    ...(details === "" ? [] : details.split("\n").map((line) => `${/^ */.exec(line)?.[0] ?? ""}${clean(line)}`)),
+    ...failed,
+  ];
 }
 
 /** For terminals that show ASCII only, whatever the cluster's text holds. */

@@ -63,7 +63,11 @@ describe("wrong words", () => {
     [["analyze", "Pod"], "too many arguments", "--filter"],
     [["filters", "list", "all"], "too many arguments", "`k8sgpt filters list --help`"],
     [["analyze", "--namspace", "shop"], "unknown option '--namspace'", "Did you mean --namespace?"],
-    [["analyze", "-o", "xml"], '--output does not know "xml"', "text, json, yaml, ndjson, sarif, junit, markdown, html"],
+    [
+      ["analyze", "-o", "xml"],
+      '--output does not know "xml"',
+      "text, json, yaml, ndjson, sarif, junit, markdown, html",
+    ],
     [["analyze", "-f", "Servce"], 'There is no filter "Servce"', "Did you mean Service?"],
     [["analyze", "-n", "Not_A_Name"], '"Not_A_Name" cannot be the name of a namespace', "lower-case"],
     [["analyze", "-L", "app in"], '"app in" is not a label selector', "kubectl -l"],
@@ -366,7 +370,9 @@ describe("a server that does not answer", () => {
 });
 
 describe("start", () => {
-  const chunks: Readonly<Record<string, { readonly bytes: number; readonly inputs: readonly string[] }>> = existsSync(entry)
+  const chunks: Readonly<Record<string, { readonly bytes: number; readonly inputs: readonly string[] }>> = existsSync(
+    entry,
+  )
     ? JSON.parse(readFileSync(join(entry, "..", "chunks.json"), "utf8"))
     : {};
 

@@ -464,7 +464,8 @@ function addObject(
 
 /** Keeps an object of a custom kind: one of a group with a domain, with a status that a controller wrote. */
 function addCustom(collection: Collection, raw: Record<string, unknown>, kind: string, apiVersion: unknown): void {
-  const [, group = "", version = ""] = /^([^/]+\.[^/]+)\/([^/]+)$/.exec(typeof apiVersion === "string" ? apiVersion : "") ?? [];
+  const [, group = "", version = ""] =
+    /^([^/]+\.[^/]+)\/([^/]+)$/.exec(typeof apiVersion === "string" ? apiVersion : "") ?? [];
   // Built-in groups end like this; a custom group may only do so with the approval of the API's owners.
   if (group === "" || /^[a-z]+\.k8s\.io$/.test(group) || !isRecord(raw["status"])) return;
   if (isKnownKind(kind, group) || isRecordKind(group, kind)) return;

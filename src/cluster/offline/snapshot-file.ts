@@ -107,7 +107,9 @@ function parseCustomRead(value: unknown): CustomRead[] {
   const { resource, reason } = value;
   const state = customStates.find((name) => name === value["state"]);
   if (typeof resource !== "string" || typeof reason !== "string" || state === undefined) return [];
-  return [{ resource, ...withText("namespace", value["namespace"]), state, reason, ...withText("next", value["next"]) }];
+  return [
+    { resource, ...withText("namespace", value["namespace"]), state, reason, ...withText("next", value["next"]) },
+  ];
 }
 
 /** One line of `custom.ndjson`; undefined when it is none. */

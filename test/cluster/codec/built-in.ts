@@ -20,4 +20,6 @@ const builtInGroups = new Set([
 ]);
 
 /** The kinds of those groups. */
-export const builtInKinds: readonly KindName[] = kindNames.filter((kind) => builtInGroups.has(kindDefinition(kind).group));
+export const builtInKinds: readonly KindName[] = kindNames.filter((kind) =>
+  builtInGroups.has(kindDefinition(kind).group),
+);
