@@ -38,6 +38,16 @@ export function controllerOf(object: KubeObject): (ObjectRef & { readonly uid?: 
  * owner that was not read, a CRD) its last known reference ends the list. Loops end.
  */
 export function ownersOf(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
+  const known = knownOwners(snapshot).get(object);
+  if (known !== undefined) return known;
+  const owners = findOwners(snapshot, object);
+  knownOwners(snapshot).set(object, owners);
+  return owners;
+}
+
+const knownOwners = oncePerSnapshot(() => new WeakMap<KubeObject, readonly ObjectRef[]>());
+
+function findOwners(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
   const owners: ObjectRef[] = [];
   const seen = new Set<string>();
   let current: KubeObject | undefined = object;
@@ -198,6 +208,18 @@ export interface Reference {
 /** All objects that a Pod spec names, in the order of the spec (concepts/configuration/configmap/, …/secret/). */
 export function referencesOf(spec: PodSpec | undefined): readonly Reference[] {
   if (spec === undefined) return [];
+  let references = knownReferences.get(spec);
+  if (references === undefined) {
+    references = findReferences(spec);
+    knownReferences.set(spec, references);
+  }
+  return references;
+}
+
+/** A spec never changes, and several rules ask for the references of each. */
+const knownReferences = new WeakMap<PodSpec, readonly Reference[]>();
+
+function findReferences(spec: PodSpec): readonly Reference[] {
   const references: Reference[] = [];
   const add = (
     kind: Reference["kind"],
