@@ -117,7 +117,19 @@ interface Line {
 
 const lineForm = /^(?<name>\S+) (?<number>\d+) (?<pointer>\*?)(?<many>\[\]|\{\}|)(?<type>[\w.]+)(?<always>!?)$/;
 
-function linesOf(message: string): Line[] {
+/** Messages such as a Pod's spec stand in the plans of many kinds: each is taken apart once. */
+const knownLines = new Map<string, readonly Line[]>();
+
+function linesOf(message: string): readonly Line[] {
+  let lines = knownLines.get(message);
+  if (lines === undefined) {
+    lines = readLines(message);
+    knownLines.set(message, lines);
+  }
+  return lines;
+}
+
+function readLines(message: string): Line[] {
   const lines = schema[message];
   if (lines === undefined) throw new Error(`The schema has no message ${message}`);
   return lines.map((line) => {
