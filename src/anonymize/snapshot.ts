@@ -22,6 +22,7 @@ import {
   type Stem,
 } from "./dictionary.ts";
 import { isKept, isPublicDomain, isPublicHost, isPublicKey, partNamed } from "./words.ts";
+import { isRecord } from "../kube/wire.ts";
 
 /** The snapshot with every name masked. The same input gives the same output. */
 export function maskSnapshot(input: SnapshotInput): SnapshotInput {
@@ -663,8 +664,4 @@ function masker(dictionary: Dictionary): { readonly mask: MaskValue; readonly ma
 /** Maps whose keys are names: resources, which may be those of a vendor or of a storage class. */
 function isMap(key: string): boolean {
   return /^(?:requests|limits|capacity|allocatable|hard|used|allocatedResources|allocatedResourceStatuses)$/.test(key);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

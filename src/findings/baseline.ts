@@ -9,6 +9,7 @@
 import { compareText } from "../kube/object-ref.ts";
 import type { Finding } from "./finding.ts";
 import type { Changes, KnownFinding, Report } from "./report.ts";
+import { isRecord } from "../kube/wire.ts";
 
 /** The findings of an earlier report: of `k8sgpt baseline`, or of `-o json`. */
 export interface Baseline {
@@ -91,7 +92,7 @@ export function baselineText({ cluster, takenAt, findings }: Baseline): string {
  * @returns undefined when it is neither
  */
 export function baselineFrom(value: unknown): Baseline | undefined {
-  if (!isMap(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const takenAt = typeof value["takenAt"] === "string" ? Date.parse(value["takenAt"]) : Number.NaN;
   if (Number.isNaN(takenAt)) return undefined;
   if (value["k8sgptBaseline"] === 1 && typeof value["cluster"] === "string") {
@@ -99,10 +100,10 @@ export function baselineFrom(value: unknown): Baseline | undefined {
     return findings === undefined ? undefined : { cluster: value["cluster"], takenAt, findings };
   }
   const { cluster, results, others } = value;
-  if (value["schemaVersion"] !== 1 || !isMap(cluster) || typeof cluster["name"] !== "string") return undefined;
+  if (value["schemaVersion"] !== 1 || !isRecord(cluster) || typeof cluster["name"] !== "string") return undefined;
   // A report of k8sgpt itself writes null for an empty list.
   const failures = listOf(results ?? [], (result) =>
-    isMap(result) ? listOf(result["error"] ?? [], knownFrom) : undefined,
+    isRecord(result) ? listOf(result["error"] ?? [], knownFrom) : undefined,
   );
   const context = listOf(others ?? [], knownFrom);
   if (failures === undefined || context === undefined) return undefined;
@@ -110,7 +111,7 @@ export function baselineFrom(value: unknown): Baseline | undefined {
 }
 
 function knownFrom(value: unknown): KnownFinding | undefined {
-  if (!isMap(value) || !isMap(value["object"])) return undefined;
+  if (!isRecord(value) || !isRecord(value["object"])) return undefined;
   const { id, rule, analyzer, severity, title } = value;
   const { kind, namespace, name } = value["object"];
   if (typeof id !== "string" || typeof rule !== "string" || typeof analyzer !== "string") return undefined;
@@ -132,8 +133,4 @@ function listOf<Item>(value: unknown, read: (item: unknown) => Item | undefined)
   const items = value.map(read);
   const good = items.filter((item) => item !== undefined);
   return good.length === items.length ? good : undefined;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

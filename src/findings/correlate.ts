@@ -19,6 +19,7 @@ import type { Finding } from "./finding.ts";
 import { compareFindings } from "./fold.ts";
 import type { ChainStep, Contribution, HiddenCause, Incident } from "./report.ts";
 import { worse } from "./severity.ts";
+import { addTo } from "../kube/grouping.ts";
 
 const maxHops = 6;
 /** A cause that is noticed a little later than what it does is still its cause. */
@@ -81,18 +82,12 @@ function indexesOf(findings: readonly Finding[]): Indexes {
   const bad = new Set<string>();
   for (const finding of findings) {
     const { objects, cause, owner, related } = finding;
-    for (const ref of objects) push(byObject, keyOf(ref), finding);
-    for (const ref of related) push(byRelated, keyOf(ref), finding);
+    for (const ref of objects) addTo(byObject, keyOf(ref), finding);
+    for (const ref of related) addTo(byRelated, keyOf(ref), finding);
     // Controllers between a bad Pod and its top owner have no finding of their own while the owner is within limits.
     for (const ref of [...objects, ...related, cause, owner]) if (ref !== undefined) bad.add(keyOf(ref));
   }
   return { byObject, byRelated, bad };
-}
-
-function push(map: Map<string, Finding[]>, key: string, finding: Finding): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [finding]);
-  else list.push(finding);
 }
 
 /** A symptom is never nearer to the root than its cause, unless it only sums up what its Pods or its Service do. */

@@ -23,6 +23,7 @@ import {
   workloadsBehind,
 } from "./relations.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { addTo } from "./grouping.ts";
 
 /** Why one object can break another, in the words of a reader. */
 export const edgeKinds = {
@@ -332,7 +333,7 @@ const platformOnNode = oncePerSnapshot((snapshot) => {
     const uid = set.metadata?.uid;
     for (const pod of dependentsOfKind(snapshot, uid, "Pod")) {
       const node = pod.spec?.nodeName;
-      if (node !== undefined && !isReady(pod)) push(byNode, node, refOf("DaemonSet", set));
+      if (node !== undefined && !isReady(pod)) addTo(byNode, node, refOf("DaemonSet", set));
     }
   }
   return byNode;
@@ -375,7 +376,7 @@ const attachmentsByVolume = oncePerSnapshot((snapshot) => {
   const byVolume = new Map<string, ObjectRef[]>();
   for (const attachment of snapshot.list("VolumeAttachment")) {
     const volume = attachment.spec?.source?.persistentVolumeName;
-    if (volume !== undefined) push(byVolume, volume, refOf("VolumeAttachment", attachment));
+    if (volume !== undefined) addTo(byVolume, volume, refOf("VolumeAttachment", attachment));
   }
   return byVolume;
 });
@@ -423,7 +424,7 @@ const configurationsByWebhook = oncePerSnapshot((snapshot) => {
   const byName = new Map<string, ObjectRef[]>();
   for (const kind of ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] as const) {
     for (const object of snapshot.list(kind)) {
-      for (const { name = "" } of object.webhooks ?? []) push(byName, name, refOf(kind, object));
+      for (const { name = "" } of object.webhooks ?? []) addTo(byName, name, refOf(kind, object));
     }
   }
   return byName;
@@ -471,12 +472,6 @@ function deletionWaitsFor(snapshot: Snapshot, namespace: KubeObject<"Namespace">
     ...services.map((service) => refOf("APIService", service)),
     ...(refusal === undefined ? [] : refusersIn(snapshot, namespace.metadata.name, refusal)),
   ];
-}
-
-function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
-  const values = map.get(key);
-  if (values === undefined) map.set(key, [value]);
-  else values.push(value);
 }
 
 type ByKind = { readonly [K in KubeKind]: true };

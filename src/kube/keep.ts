@@ -4,7 +4,7 @@
  * gives the same findings wherever it came from.
  */
 import { type KindName, kindDefinition, type KubeObject } from "./kinds.ts";
-import { project } from "./wire.ts";
+import { isRecord, project } from "./wire.ts";
 
 /** `raw` as a snapshot holds it, or undefined when it is not an object with a name. Reads nothing but `raw`. */
 export function keepObject<K extends KindName>(kind: K, raw: unknown): KubeObject<K> | undefined {
@@ -42,8 +42,4 @@ function withDataKeys(raw: unknown): unknown {
 
 function keysOf(value: unknown): string[] {
   return isRecord(value) ? Object.keys(value) : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

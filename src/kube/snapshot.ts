@@ -7,6 +7,7 @@ import { type CustomRead, type CustomResource, customOrder } from "./custom-reso
 import { type EventRecord, eventRecord, newestFirst } from "./events.ts";
 import { isKindName, type KindName, kindNames, kinds, type KubeObject } from "./kinds.ts";
 import { compareText, type ObjectRef } from "./object-ref.ts";
+import { addTo } from "./grouping.ts";
 
 /** Where the objects came from. */
 export interface ClusterInfo {
@@ -145,10 +146,10 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     const namespaces = new Map<string, KubeObject[]>();
     for (const object of list) {
       const { namespace, uid, ownerReferences } = object.metadata ?? {};
-      if (namespace !== undefined) push(namespaces, namespace, object);
+      if (namespace !== undefined) addTo(namespaces, namespace, object);
       const located = { kind, object };
       if (uid !== undefined) uids.set(uid, located);
-      for (const owner of ownerReferences ?? []) if (owner.uid !== undefined) push(dependents, owner.uid, located);
+      for (const owner of ownerReferences ?? []) if (owner.uid !== undefined) addTo(dependents, owner.uid, located);
     }
     byNamespace.set(kind, namespaces);
   }
@@ -170,7 +171,7 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     const bySubject = new Map<string, EventRecord[]>();
     for (const event of all) {
       const { uid, kind, namespace, name } = event.regarding;
-      push(bySubject, uid ?? `${kind}/${namespace ?? ""}/${name}`, event);
+      addTo(bySubject, uid ?? `${kind}/${namespace ?? ""}/${name}`, event);
     }
     eventIndex = { all, bySubject };
     return eventIndex;
@@ -232,10 +233,4 @@ function uidOf(object: KubeObject | undefined): string | undefined {
 function slot(namespace: string | undefined, name: string | undefined): string {
   // "\u0000" sorts before every character of a name, so that the order is by namespace, then by name.
   return `${namespace ?? ""}\u0000${name ?? ""}`;
-}
-
-function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
-  const values = map.get(key);
-  if (values === undefined) map.set(key, [value]);
-  else values.push(value);
 }

@@ -44,6 +44,11 @@ export type AnyFields = true | readonly [AnyFields] | { readonly [key: string]: 
 /** Any value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/** Whether `value` is an object of JSON, and not a list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The annotation in which `kubectl apply` stores the whole manifest: large, and it may hold credentials. */
 export const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 

@@ -5,6 +5,7 @@
  */
 import type { Evidence } from "../findings/evidence.ts";
 import type { Finding } from "../findings/finding.ts";
+import { isRecord } from "../kube/wire.ts";
 
 /** Descriptions of fields by `docKey`. */
 export type FieldDocs = ReadonlyMap<string, string>;
@@ -40,7 +41,7 @@ export function fieldDescription(
   path: string,
 ): string | undefined {
   const schemas = member(member(document, "components"), "schemas");
-  if (!isMap(schemas)) return undefined;
+  if (!isRecord(schemas)) return undefined;
   const root = Object.values(schemas).find((schema) => {
     const names = member(schema, "x-kubernetes-group-version-kind");
     return (
@@ -58,7 +59,7 @@ export function fieldDescription(
     const object = member(schema, "type") === "array" ? resolved(member(schema, "items"), schemas) : schema;
     const properties = member(object, "properties");
     // A map of labels or data keys: one schema for every key.
-    node = isMap(properties) && step in properties ? properties[step] : member(object, "additionalProperties");
+    node = isRecord(properties) && step in properties ? properties[step] : member(object, "additionalProperties");
     if (node === undefined) return undefined;
     description = member(node, "description") ?? member(resolved(node, schemas), "description");
   }
@@ -86,9 +87,5 @@ function resolved(schema: unknown, schemas: Readonly<Record<string, unknown>>): 
 }
 
 function member(value: unknown, key: string): unknown {
-  return isMap(value) ? value[key] : undefined;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value[key] : undefined;
 }

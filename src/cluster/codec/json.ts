@@ -1,6 +1,7 @@
 import { keepObject } from "../../kube/keep.ts";
 import { kindDefinition } from "../../kube/kinds.ts";
 import type { ListCodec, ListHead } from "./codec.ts";
+import { isRecord } from "../../kube/wire.ts";
 
 /** Above this a list must be asked for in pages: a string holds half a gigabyte at most, and memory is dearer still. */
 const largestBodyBytes = 128 * 1024 * 1024;
@@ -83,8 +84,4 @@ function headOf(list: Record<string, unknown>): ListHead {
     ...(typeof token === "string" && token !== "" && { continueToken: token }),
     ...(typeof resourceVersion === "string" && { resourceVersion }),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

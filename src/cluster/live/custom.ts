@@ -18,6 +18,7 @@ import type { SnapshotInput } from "../../kube/snapshot.ts";
 import type { ReadRequest } from "../source.ts";
 import type { Door } from "./door.ts";
 import { RequestFailure } from "./failure.ts";
+import { isRecord } from "../../kube/wire.ts";
 
 type Definition = KubeObject<"CustomResourceDefinition">;
 
@@ -177,8 +178,4 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
     if (bytes > largestPageBytes) throw new Error(`the list is larger than ${largestPageBytes / 1024 / 1024} MiB`);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

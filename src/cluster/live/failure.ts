@@ -3,6 +3,7 @@
  * asked knows which object it was about, and makes a coverage line or a `Fault` of it.
  */
 import { Fault } from "../../fault.ts";
+import { isRecord } from "../../kube/wire.ts";
 
 /** What went wrong, by what can be done about it. */
 export type FailureType =
@@ -310,8 +311,4 @@ function namesIn(error: unknown): string {
     .split(", ")
     .map((name) => name.replace(/^(DNS|IP Address):/, ""))
     .join(", ")}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

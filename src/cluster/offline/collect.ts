@@ -16,6 +16,7 @@ import { type Layout, layoutOf, type Place, placeOf } from "./layout.ts";
 import { endOfSection, readSections, type SavedLog, sectionReader, tailOf } from "./logs.ts";
 import { parseSnapshotCustom, parseSnapshotHeader, parseSnapshotLog, type SnapshotHeader } from "./snapshot-file.ts";
 import { parseYaml, yamlDocuments } from "./yaml.ts";
+import { isRecord } from "../../kube/wire.ts";
 
 /** One file of a dump. */
 export interface SavedFile {
@@ -588,8 +589,4 @@ function count(bytes: Buffer, byte: number): number {
 
 async function* once(buffer: Uint8Array): AsyncGenerator<Uint8Array> {
   yield buffer;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

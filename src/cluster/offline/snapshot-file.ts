@@ -8,6 +8,7 @@ import { type CustomRead, type CustomResource, keepCustomObject } from "../../ku
 import { isKindName, type KindName } from "../../kube/kinds.ts";
 import type { ContainerLog, KindRead, ReadState, Scope, SourceNote } from "../../kube/snapshot.ts";
 import { parseTime } from "../../kube/time.ts";
+import { isRecord } from "../../kube/wire.ts";
 
 export const snapshotFormat = "k8sgpt-snapshot";
 export const snapshotVersion = 1;
@@ -157,8 +158,4 @@ function withText<Key extends string>(key: Key, value: unknown): { [K in Key]?: 
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
