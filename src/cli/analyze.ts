@@ -14,7 +14,7 @@ import { readFieldDocs } from "./field-docs.ts";
 import type { AnalyzeFlags, BaselineFlags } from "./flags.ts";
 import { type Outputs, parseOutputs, writeOutputs } from "./output.ts";
 import { progressLine } from "./progress.ts";
-import { checkNamespaces, chooseAnalyzers, contextOf, openSource } from "./reading.ts";
+import { checkNamespaces, chooseAnalyzers, openSource, placeOf } from "./reading.ts";
 import { exitCodeOfStop, listenForStop, type StopReason } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
 import { analyzers as known } from "../analyzers/index.ts";
@@ -58,7 +58,7 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
   // Told here although `openSource` reads them: a wrong flag comes before a broken config file.
   parseConcurrency(flags.maxConcurrency);
   parseDuration("--request-timeout", flags.requestTimeout);
-  contextOf(flags);
+  const place = placeOf(flags);
   const comparison = await readComparison(flags);
   const { accept, warnings } = await readAcceptRules(flags.ignoreFile, known);
   const { analyzers, unknown, from } = await chooseAnalyzers(flags, terminal);
@@ -76,7 +76,7 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
   const started = performance.now();
   const elapsed = (): string => `${Math.round(performance.now() - started)} ms`;
   try {
-    progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
+    progress.step(place.from === undefined ? "Connecting" : `Opening ${place.from}`);
     const { source, lastRead } = remembering(await stop.bounded(openSource(flags, terminal, stop.signal, onNote)));
     try {
       note(

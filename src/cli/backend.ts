@@ -39,7 +39,7 @@ export async function factoryNamed(name: string): Promise<BackendFactory> {
  *   that is what it offers
  */
 export async function chooseBackend(
-  flags: GlobalFlags & { readonly backend?: string },
+  flags: Pick<GlobalFlags, "config"> & { readonly backend?: string },
   terminal: Pick<Terminal, "env" | "platform" | "home">,
 ): Promise<ChosenBackend> {
   const config = await readAi(configPlace(flags.config, terminal));

@@ -17,8 +17,9 @@ import { buildInfo } from "./build-info.ts";
 import { isColored, paletteFor, reportWidth } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { ContextsFlags } from "./flags.ts";
-import { contextOf, openGuards } from "./reading.ts";
+import { openGuards } from "./reading.ts";
 import { exitCodeOfStop, listenForStop } from "./stop.ts";
+import { contextsNamed } from "./targets.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseDuration } from "./values.ts";
 
@@ -57,15 +58,22 @@ const soonMs = 7 * 86_400_000;
 /** Lists the contexts. Gives the exit code: 1 when none of them can be reached. */
 export async function showContexts(flags: ContextsFlags, terminal: Terminal): Promise<number> {
   const requestTimeoutMs = parseDuration("--request-timeout", flags.requestTimeout);
-  const chosen = contextOf(flags);
   const place = {
     ...(flags.kubeconfig !== undefined && flags.kubeconfig !== "" && { kubeconfig: flags.kubeconfig }),
     env: terminal.env,
   };
   const all = listContexts(place);
-  const listed = chosen === undefined ? all : all.filter(({ name }) => name === chosen);
-  // Says which names there are, as every command does.
-  if (listed.length === 0) findTarget({ ...place, ...(chosen !== undefined && { context: chosen }) });
+  // Says that there are none, and in which file.
+  if (all.length === 0) findTarget(place);
+  const named = [...flags.kubecontext, ...flags.context].filter((value) => value !== "");
+  const chosen =
+    named.length === 0
+      ? undefined
+      : contextsNamed(
+          named,
+          all.map(({ name }) => name),
+        );
+  const listed = chosen === undefined ? all : all.filter(({ name }) => chosen.includes(name));
   const guards = await openGuards(flags, terminal);
   const stop = listenForStop(undefined);
   const limit = pLimit(atOnce);

@@ -6,8 +6,11 @@ import type { ColorChoice } from "./display.ts";
 export interface GlobalFlags {
   readonly config?: string;
   readonly kubeconfig?: string;
-  readonly kubecontext?: string;
-  readonly context?: string;
+  /** Names, also with commas between them, or patterns; empty for the current context. */
+  readonly kubecontext: readonly string[];
+  /** The same. */
+  readonly context: readonly string[];
+  readonly allContexts?: boolean;
   readonly color: ColorChoice;
   readonly verbose?: boolean;
 }
@@ -16,7 +19,8 @@ export interface GlobalFlags {
 export interface ReadingFlags extends GlobalFlags {
   readonly filter: readonly string[];
   readonly namespace: readonly string[];
-  readonly from?: string;
+  /** Paths of saved clusters; empty for a live one. */
+  readonly from: readonly string[];
   readonly maxConcurrency: string;
   readonly timeout?: string;
   readonly requestTimeout: string;

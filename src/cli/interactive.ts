@@ -24,7 +24,7 @@ export function checkInteractive(flags: InteractiveFlags, terminal: Terminal): v
   if (flags.dryRunExplain === true) {
     throw refuse("--interactive sends questions, and --dry-run-explain sends nothing", "Leave one of them out");
   }
-  if (flags.from === "-") {
+  if (flags.from.includes("-")) {
     throw refuse(
       "--interactive reads questions from standard input, and --from - reads the cluster from it",
       "Save it to a file first, and give that to --from",

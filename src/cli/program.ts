@@ -35,9 +35,11 @@ function addReadingFlags(command: Command): Command {
         .argParser(collect)
         .default([], ""),
     )
-    .option(
-      "--from <path>",
-      "read a saved cluster: manifest, dump, must-gather, support bundle or snapshot; - for standard input",
+    .addOption(
+      names(
+        "--from <path>",
+        "read a saved cluster: manifest, dump, must-gather, support bundle or snapshot; - for standard input; repeatable",
+      ),
     )
     .option("-m, --max-concurrency <count>", "requests to the API server at once", "10")
     .option("--timeout <duration>", "end the run after this long, with what was read: 30s, 2m")
@@ -91,8 +93,14 @@ export function createProgram(run: Run): Command {
     .description("Finds what is broken in a Kubernetes cluster, and says why. Reads only: it never changes a cluster.")
     .option("--config <file>", "config file (default: k8sgpt/k8sgpt.yaml in your settings folder)")
     .option("--kubeconfig <file>", "kubeconfig file (default: KUBECONFIG, in-cluster, ~/.kube/config)")
-    .option("--kubecontext <name>", "context of the kubeconfig (default: the current one)")
-    .option("--context <name>", "the same as --kubecontext")
+    .addOption(
+      names(
+        "--kubecontext <names>",
+        "contexts of the kubeconfig, separated by commas; * stands for any text; repeatable",
+      ),
+    )
+    .addOption(names("--context <names>", "the same as --kubecontext (default: the current one)"))
+    .option("--all-contexts", "every context of the kubeconfig")
     .addOption(new Option("--color <when>", "colour the output").choices(["auto", "always", "never"]).default("auto"))
     .option("-v, --verbose", "tell on standard error what is done, and more about errors")
     .configureHelp({ showGlobalOptions: true, sortOptions: false, optionDescription })
@@ -486,7 +494,7 @@ function addServe(program: Command): Command {
       .addOption(names("--mcp-deny-kinds <kinds>", "kinds that clients may not read; repeatable"))
       .addOption(names("-f, --filter <names>", "analyzers to run when a client names none; repeatable"))
       .addOption(names("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable"))
-      .option("--from <path>", "serve a saved cluster")
+      .addOption(names("--from <path>", "serve a saved cluster"))
       // Without its letter: in k8sgpt, -m of serve is the metrics port.
       .option("--max-concurrency <count>", "requests to the API server at once", "10")
       .option("--request-timeout <duration>", "give up on one request after this long", "30s")

@@ -207,7 +207,7 @@ interface Refusal {
 
 /** Reads once, and tells what was refused. Gives the exit code. */
 export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise<number> {
-  if (flags.from !== undefined) {
+  if (flags.from.length > 0) {
     throw new Fault("rbac check asks a live cluster: a saved one refuses nothing", {
       usage: true,
       next: "Leave --from out",

@@ -7,11 +7,11 @@ import { readConfig } from "../config/read.ts";
 import { Fault } from "../fault.ts";
 import type { Scope } from "../kube/snapshot.ts";
 import { buildInfo } from "./build-info.ts";
-import type { GlobalFlags, ReadingFlags } from "./flags.ts";
+import type { ReadingFlags } from "./flags.ts";
 import { didYouMean } from "./nearest.ts";
 import { analyzersNamed, analyzersOf, type Selection } from "./selection.ts";
 import type { Terminal } from "./terminal.ts";
-import { parseConcurrency, parseDuration } from "./values.ts";
+import { namesIn, parseConcurrency, parseDuration } from "./values.ts";
 
 /** The analyzers that flags and config choose, and where the choice comes from. */
 export async function chooseAnalyzers(
@@ -29,31 +29,58 @@ export async function chooseAnalyzers(
   return { ...analyzersOf(config, known), from: config.activeFiltersFrom };
 }
 
-/** The context that the flags name; undefined for the current one. */
-export function contextOf({
-  kubecontext,
-  context,
-  from,
-}: GlobalFlags & { readonly from?: string }): string | undefined {
-  if (kubecontext !== undefined && context !== undefined && kubecontext !== context) {
-    throw new Fault(`--kubecontext ${kubecontext} and --context ${context} name two contexts`, {
-      usage: true,
-      next: "Give one of them: they mean the same",
-    });
-  }
-  const named = kubecontext ?? context;
-  if (named !== undefined && from !== undefined) {
-    throw new Fault("--from reads a saved cluster, --context a live one: they cannot both be given", {
-      usage: true,
-      next: "Leave one of them out",
-    });
-  }
-  // k8sgpt takes an empty name as none.
-  return named === "" ? undefined : named;
+/** One cluster to open: a context, or a saved one. Neither is the current context. */
+export interface Place {
+  readonly context?: string;
+  readonly from?: string;
+}
+
+type PlaceFlags = Pick<ReadingFlags, "kubecontext" | "context" | "allContexts"> & { readonly from?: readonly string[] };
+
+/** The refusal of a saved cluster and a live one in one run: they are of two moments, and mostly it is a mistake. */
+export function fromAndContext(): Fault {
+  return new Fault("--from reads a saved cluster, --context a live one: they cannot both be given", {
+    usage: true,
+    next: "Leave one of them out",
+  });
 }
 
 /**
- * Opens what the flags name. Nothing is asked of a server before every flag was understood.
+ * The one cluster that the flags name, for commands that read one.
+ *
+ * @throws {Fault} (usage) when they name several
+ */
+export function placeOf({ kubecontext, context, allContexts, from = [] }: PlaceFlags): Place {
+  const [saved, ...moreSaved] = [...new Set(from)];
+  // k8sgpt takes an empty name as none.
+  const names = namesIn([...kubecontext, ...context]);
+  if (saved !== undefined && (names.length > 0 || allContexts === true)) throw fromAndContext();
+  const [name, ...moreNames] = names;
+  const isPattern = name?.includes("*") === true;
+  if (moreSaved.length > 0 || moreNames.length > 0 || isPattern || allContexts === true) {
+    const what =
+      allContexts === true
+        ? "--all-contexts may name several"
+        : moreSaved.length > 0
+          ? `--from names ${moreSaved.length + 1}`
+          : isPattern
+            ? `--context "${name}" may name several`
+            : `--context names ${moreNames.length + 1}: ${names.join(", ")}`;
+    throw new Fault(`This command reads one cluster, and ${what}`, {
+      usage: true,
+      next: "Name one of them; `k8sgpt analyze` reads several",
+    });
+  }
+  return { ...(saved !== undefined && { from: saved }), ...(name !== undefined && { context: name }) };
+}
+
+/** The context that the flags name; undefined for the current one. */
+export function contextOf(flags: PlaceFlags): string | undefined {
+  return placeOf(flags).context;
+}
+
+/**
+ * Opens the one cluster that the flags name. Nothing is asked of a server before every flag was understood.
  *
  * @param onNote told what the user should know but what stops nothing
  */
@@ -63,29 +90,52 @@ export async function openSource(
   signal: AbortSignal,
   onNote: (text: string) => void,
 ): Promise<ClusterSource> {
-  const context = contextOf(flags);
+  return openPlace(placeOf(flags), flags, terminal, { signal, onNote });
+}
+
+/** How a place is opened. */
+export interface Opening {
+  readonly signal: AbortSignal;
+  /** Told what the user should know but what stops nothing. */
+  readonly onNote: (text: string) => void;
+  /** Whether a credential plugin may ask at the terminal. Default: whether there is one. */
+  readonly isInteractive?: boolean;
+}
+
+/** Opens `place`, whatever cluster the flags name: of them the other settings count. */
+export async function openPlace(
+  place: Place,
+  flags: ReadingFlags,
+  terminal: Terminal,
+  { signal, ...opening }: Opening,
+): Promise<ClusterSource> {
   const maxConcurrency = parseConcurrency(flags.maxConcurrency);
   const requestTimeoutMs = parseDuration("--request-timeout", flags.requestTimeout);
   const guards = await openGuards(flags, terminal);
-  if (flags.from !== undefined) {
+  if (place.from !== undefined) {
     const { openSaved } = await import("../cluster/offline/offline.ts");
-    return openSaved(flags.from, { stdin: terminal.stdin, now: Date.now() });
+    return openSaved(place.from, { stdin: terminal.stdin, now: Date.now() });
   }
   const { openLive } = await import("../cluster/live/live.ts");
-  const source = await openLive(
-    {
-      ...guards,
-      ...(flags.kubeconfig !== undefined && flags.kubeconfig !== "" && { kubeconfig: flags.kubeconfig }),
-      ...(context !== undefined && { context }),
-      requestTimeoutMs,
-      maxConcurrency,
-      userAgent: `k8sgpt/${buildInfo.version} (${terminal.platform})`,
-      env: terminal.env,
-      onNote,
-    },
-    signal,
-  );
-  return { ...source, close: () => source.close().finally(() => guards.audit?.close()) };
+  try {
+    const source = await openLive(
+      {
+        ...guards,
+        ...opening,
+        ...(flags.kubeconfig !== undefined && flags.kubeconfig !== "" && { kubeconfig: flags.kubeconfig }),
+        ...(place.context !== undefined && { context: place.context }),
+        requestTimeoutMs,
+        maxConcurrency,
+        userAgent: `k8sgpt/${buildInfo.version} (${terminal.platform})`,
+        env: terminal.env,
+      },
+      signal,
+    );
+    return { ...source, close: () => source.close().finally(() => guards.audit?.close()) };
+  } catch (error) {
+    guards.audit?.close();
+    throw error;
+  }
 }
 
 /**
@@ -94,10 +144,10 @@ export async function openSource(
  * @throws Fault when one of the files cannot be used, or when there is no live cluster that they could be about.
  */
 export async function openGuards(
-  flags: Pick<ReadingFlags, "config" | "from" | "policy" | "auditLog">,
+  flags: Pick<ReadingFlags, "config" | "policy" | "auditLog"> & { readonly from?: readonly string[] },
   terminal: Terminal,
 ): Promise<Pick<LiveOptions, "policies" | "audit">> {
-  if (flags.from !== undefined) {
+  if (flags.from !== undefined && flags.from.length > 0) {
     const given = flags.policy === undefined ? flags.auditLog && "--audit-log" : "--policy";
     if (given === undefined) return {};
     throw new Fault(`${given} is about what a live cluster is asked; --from asks none`, {

@@ -25,7 +25,7 @@ export async function runServe(flags: ServeFlags, terminal: Terminal): Promise<n
     });
   }
   const isHttp = flags.mcpHttp === true;
-  if (!isHttp && flags.from === "-") {
+  if (!isHttp && flags.from.includes("-")) {
     throw new Fault("Standard input carries the protocol: a saved cluster cannot be read from it", {
       usage: true,
       next: "Give --from a file",
@@ -52,7 +52,7 @@ export async function runServe(flags: ServeFlags, terminal: Terminal): Promise<n
   };
   try {
     // A file that is not there stays away; a cluster may come back, and is opened with the first call.
-    if (flags.from !== undefined) await context.source();
+    if (flags.from.length > 0) await context.source();
     if (isHttp) {
       const { serveOverHttp } = await import("../server/mcp/http.ts");
       const server = await serveOverHttp(context, { host: flags.listen, port, token, onError });

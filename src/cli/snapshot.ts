@@ -9,7 +9,7 @@ import { reportWidth } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { SnapshotFlags } from "./flags.ts";
 import { progressLine } from "./progress.ts";
-import { checkNamespaces, chooseAnalyzers, openSource } from "./reading.ts";
+import { checkNamespaces, chooseAnalyzers, openSource, placeOf } from "./reading.ts";
 import { exitCodeOfStop, listenForStop } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseDuration, parseScope } from "./values.ts";
@@ -32,6 +32,7 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
   if (existsSync(flags.output)) {
     throw new Fault(`${flags.output} is there already`, { next: "Choose another name, or remove it first" });
   }
+  const place = placeOf(flags);
   const { analyzers } = await chooseAnalyzers(flags, terminal);
   const stop = listenForStop(timeoutMs);
   const onNote = (text: string): void => {
@@ -40,7 +41,7 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
   };
   const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
   try {
-    progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
+    progress.step(place.from === undefined ? "Connecting" : `Opening ${place.from}`);
     const source = await stop.bounded(openSource(flags, terminal, stop.signal, onNote));
     try {
       await stop.bounded(checkNamespaces(source, scope, stop.signal));

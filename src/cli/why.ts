@@ -6,7 +6,7 @@ import { exitCodes } from "./exit-codes.ts";
 import type { WhyFlags } from "./flags.ts";
 import { progressLine } from "./progress.ts";
 import { analyzersNamed } from "./selection.ts";
-import { checkNamespaces, contextOf, openSource } from "./reading.ts";
+import { checkNamespaces, openSource, placeOf } from "./reading.ts";
 import { exitCodeOfStop, listenForStop } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseConcurrency, parseDuration, parseScope } from "./values.ts";
@@ -17,13 +17,13 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
   const timeoutMs = flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout);
   parseConcurrency(flags.maxConcurrency);
   parseDuration("--request-timeout", flags.requestTimeout);
-  contextOf(flags);
+  const place = placeOf(flags);
   // Everything is looked at, whatever filters are active: whoever asks about one object wants to know all.
   const analyzers = flags.filter.length > 0 ? analyzersNamed(flags.filter, known) : known;
   const progress = progressLine(terminal.stderrIsTerminal ? terminal.draw : undefined, Date.now, reportWidth(terminal));
   const stop = listenForStop(timeoutMs);
   try {
-    progress.step(flags.from === undefined ? "Connecting" : `Opening ${flags.from}`);
+    progress.step(place.from === undefined ? "Connecting" : `Opening ${place.from}`);
     const onNote = (text: string): void => {
       progress.erase();
       terminal.tell(`note: ${text}`);

@@ -22,7 +22,7 @@ function quiet(command: Command): void {
   for (const sub of command.commands) quiet(sub);
 }
 
-const globals = ["config", "kubeconfig", "kubecontext", "context", "color", "verbose"];
+const globals = ["config", "kubeconfig", "kubecontext", "context", "allContexts", "color", "verbose"];
 const guards = ["policy", "auditLog"];
 const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs", ...guards];
 
@@ -109,13 +109,16 @@ describe("flags", () => {
     ],
     ["analyze -d -s", { withDoc: true, withStat: true }],
     ["analyze -m 5", { maxConcurrency: "5" }],
-    ["analyze --kubeconfig a --kubecontext b", { kubeconfig: "a", kubecontext: "b" }],
-    ["--kubeconfig a analyze --context b", { kubeconfig: "a", context: "b" }],
+    ["analyze --kubeconfig a --kubecontext b", { kubeconfig: "a", kubecontext: ["b"], context: [] }],
+    ["--kubeconfig a analyze --context b", { kubeconfig: "a", context: ["b"] }],
+    ["analyze --context a,b --context c", { context: ["a,b", "c"] }],
+    ["--all-contexts analyze", { allContexts: true, from: [] }],
+    ["analyze --from a.tar.gz --from b", { from: ["a.tar.gz", "b"] }],
     ["analyze --fail-on critical --strict", { failOn: "critical", strict: true }],
     ["analyze --include info,risks --flat", { include: ["info,risks"], flat: true }],
     [
       "analyze --from - --timeout 1m --request-timeout 5s --logs",
-      { from: "-", timeout: "1m", requestTimeout: "5s", logs: true },
+      { from: ["-"], timeout: "1m", requestTimeout: "5s", logs: true },
     ],
     ["-v analyze --config c.yaml --color never", { verbose: true, config: "c.yaml", color: "never" }],
   ])("%s", async (line, flags) => {
