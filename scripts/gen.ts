@@ -1,6 +1,6 @@
 /**
- * Writes the files that are made from others: src/analyzers/index.ts (the registry), docs/analyzers.md, docs/demo.svg and the
- * output in the README. With `--check` it writes nothing and
+ * Writes the files that are made from others: src/analyzers/index.ts (the registry), docs/analyzers.md, docs/coverage.md,
+ * docs/demo.svg and the output in the README. With `--check` it writes nothing and
  * fails when a file is not up to date.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -54,10 +54,16 @@ put("src/analyzers/index.ts", registry());
 const { analyzers } = await import("../src/analyzers/index.ts");
 const { caseTables } = await import("../test/analyzers/tables.ts");
 const { analyzerDocs } = await import("./analyzer-docs.ts");
-put("docs/analyzers.md", analyzerDocs(analyzers, await caseTables()));
+const tables = await caseTables();
+put("docs/analyzers.md", analyzerDocs(analyzers, tables));
+
+// The bundled snapshot was saved from a real control plane: what all analyzers say of it counts as shown there.
+const { demoReport } = await import("./demo-report.ts");
+const { coverageDocs, coverageOf } = await import("./coverage-docs.ts");
+const { findings } = await demoReport(analyzers, ["info", "risk"]);
+put("docs/coverage.md", coverageDocs(coverageOf(analyzers, tables, findings)));
 
 // What the README shows is what the program says of the bundled snapshot.
-const { demoReport } = await import("./demo-report.ts");
 const { pictured, pictureOf } = await import("./picture.ts");
 const report = await demoReport(analyzers.filter(({ core }) => core));
 const { renderText, plain } = await import("../src/report/text.ts");

@@ -39,6 +39,17 @@ test("every rule fires somewhere", () => {
   expect([...rules].filter((rule) => !fired.has(rule)).sort()).toEqual([]);
 });
 
+test("every rule fires on a real API server, or its cases say why none can", () => {
+  const firing = Map.groupBy(
+    tables.flatMap(({ fires }) => fires.flatMap((entry) => entry.expect.map(({ rule }) => ({ rule, entry })))),
+    ({ rule }) => rule,
+  );
+  const unexplained = [...firing].filter(
+    ([, same]) => !same.some(({ entry }) => entry.notLive === undefined || entry.notLive.trim() !== ""),
+  );
+  expect(unexplained.map(([rule]) => rule)).toEqual([]);
+});
+
 test("a rule id means one thing: analyzers that share it share its entry", () => {
   const entries = analyzers.flatMap(({ rules }) => Object.entries(rules));
   const meanings = Map.groupBy(entries, ([id]) => id);
