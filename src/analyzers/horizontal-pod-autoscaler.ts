@@ -25,6 +25,7 @@ import { oncePerSnapshot, podsOwnedBy } from "../kube/relations.ts";
 import { similarNames } from "../kube/similar.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../kube/time.ts";
+import { lastApplied } from "../kube/wire.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
 
 type Autoscaler = KubeObject<"HorizontalPodAutoscaler">;
@@ -125,6 +126,21 @@ export const horizontalPodAutoscaler: Analyzer = defineAnalyzer({
       commands: ["kubectl -n {namespace} get hpa", describe],
       silent: ["autoscalers that are being deleted"],
     },
+    "hpa-fights-replicas": {
+      severity: "risk",
+      depth: 5,
+      message: "The manifest of a workload that an autoscaler scales sets a number of replicas",
+      why: "Each kubectl apply undoes what the autoscaler did, at whatever load there is",
+      fix: "Leave spec.replicas out of the manifest; how, without a moment at one replica, stands in the documentation",
+      source:
+        "tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling",
+      commands: ["kubectl -n {namespace} get {target} -o yaml", describe],
+      silent: [
+        "workloads that were not made by client-side kubectl apply: nothing tells what their manifest sets",
+        "the autoscaler allows only that number",
+        "the autoscaler is switched off by a target at zero",
+      ],
+    },
   },
   *check(snapshot) {
     for (const object of snapshot.list("HorizontalPodAutoscaler")) {
@@ -142,6 +158,7 @@ export const horizontalPodAutoscaler: Analyzer = defineAnalyzer({
       yield* requests;
       yield* withoutMetrics(snapshot, object, ref, target, requests.length > 0);
       yield* atMaximum(snapshot, object, ref);
+      yield* fightsReplicas(object, ref, target);
     }
   },
 });
@@ -152,7 +169,8 @@ type Rule =
   | "hpa-no-metrics"
   | "hpa-at-max"
   | "hpa-cannot-scale"
-  | "hpa-selector-ambiguous";
+  | "hpa-selector-ambiguous"
+  | "hpa-fights-replicas";
 type Said = Iterable<Observation<Rule>>;
 
 /** What an autoscaler scales. */
@@ -258,6 +276,34 @@ function* contested(snapshot: Snapshot, object: Autoscaler, ref: ObjectRef, targ
     ],
     related: refs,
     ...onset(isTold ? active.lastTransitionTime : undefined),
+  };
+}
+
+// ---- two wills, one number --------------------------------------------------------------------------------------------
+
+/** The number of replicas that the manifest last applied sets (keptOfLastApplied). */
+function replicasApplied(target: Target): number | undefined {
+  const text = target.object?.metadata?.annotations?.[lastApplied];
+  const replicas = /"replicas":(\d+)/.exec(text ?? "")?.[1];
+  return replicas === undefined ? undefined : Number(replicas);
+}
+
+function* fightsReplicas({ spec }: Autoscaler, ref: ObjectRef, target: Target | undefined): Said {
+  const applied = target === undefined ? undefined : replicasApplied(target);
+  if (target === undefined || applied === undefined || target.object?.spec?.replicas === 0) return;
+  const { minReplicas = 1, maxReplicas } = spec ?? {};
+  if (minReplicas === maxReplicas && applied === maxReplicas) return;
+  yield {
+    rule: "hpa-fights-replicas",
+    object: ref,
+    evidence: [
+      fact(target.ref, "replicas that the manifest last applied sets", applied),
+      field(target.ref, "spec.replicas", target.object?.spec?.replicas),
+      field(ref, "spec.minReplicas", minReplicas),
+      field(ref, "spec.maxReplicas", maxReplicas),
+    ],
+    related: [target.ref],
+    params: { target: target.words },
   };
 }
 

@@ -53,6 +53,22 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /**
+ * What is kept of the text in that annotation: the number of replicas that it sets, which is what an autoscaler fights with
+ * (`{"spec":{"replicas":3}}`). Undefined when it sets none.
+ */
+export function keptOfLastApplied(text: unknown): string | undefined {
+  if (typeof text !== "string" || !text.includes('"replicas"')) return undefined;
+  try {
+    const manifest: unknown = JSON.parse(text);
+    const spec = isRecord(manifest) ? manifest["spec"] : undefined;
+    const replicas = isRecord(spec) ? spec["replicas"] : undefined;
+    return typeof replicas === "number" ? JSON.stringify({ spec: { replicas } }) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Cuts `value` down to `fields`, as a new object. `null` counts as absent. A value of the wrong shape (text where a
  * list should be) is dropped rather than passed on, so that an odd object cannot trip a rule.
  */
@@ -101,6 +117,7 @@ function isItems(fields: AnyFields): fields is readonly [AnyFields] {
 
 function withoutLastApplied(annotations: unknown): unknown {
   if (typeof annotations !== "object" || annotations === null || !(lastApplied in annotations)) return annotations;
-  const { [lastApplied]: _dropped, ...rest } = annotations as Record<string, unknown>;
-  return rest;
+  const { [lastApplied]: applied, ...rest } = annotations as Record<string, unknown>;
+  const kept = keptOfLastApplied(applied);
+  return kept === undefined ? rest : { ...annotations, [lastApplied]: kept };
 }

@@ -89,6 +89,13 @@ const metric = (percent: number): string =>
   `currentMetrics: [{ type: Resource, resource: { name: cpu, current: { averageUtilization: ${percent}, averageValue: 90m } } }]`;
 const full = "currentReplicas: 10, desiredReplicas: 10";
 
+/** The workload as client-side `kubectl apply` leaves it. */
+function applied(spec: object): ReturnType<typeof but> {
+  const manifest = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec };
+  const annotations = { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(manifest) };
+  return but(web, JSON.stringify({ metadata: { annotations } }));
+}
+
 const object = "HorizontalPodAutoscaler/shop/web";
 const metricsApi = "APIService/v1beta1.metrics.k8s.io";
 
@@ -340,8 +347,18 @@ export default cases(horizontalPodAutoscaler, {
         },
       ],
     },
+    {
+      name: "the manifest that was applied last sets a number of replicas",
+      given: [hpa, applied({ replicas: 3, template: {} })],
+      expect: [{ rule: "hpa-fights-replicas", object, severity: "risk" }],
+    },
   ],
   silent: [
+    { name: "the manifest that was applied last sets no number of replicas", given: [hpa, applied({ template: {} })] },
+    {
+      name: "the number that the manifest sets is the only one that the autoscaler allows",
+      given: [but(hpa, "spec: { minReplicas: 3, maxReplicas: 3 }"), applied({ replicas: 3 })],
+    },
     {
       name: "at its floor",
       given: [

@@ -226,7 +226,17 @@ describe("keepObject", () => {
       },
       spec: { containers: [{ name: "app", env: [{ name: "A", value: "canary" }] }] },
     });
-    expect(JSON.stringify([secret, configMap, pod])).not.toContain("canary");
+    const applied = JSON.stringify({
+      spec: { replicas: 2, template: { env: "canary" } },
+      data: { replicas: "canary" },
+    });
+    const deployment = keepObject("Deployment", {
+      metadata: { name: "d", annotations: { "kubectl.kubernetes.io/last-applied-configuration": applied } },
+    });
+    expect(JSON.stringify([secret, configMap, pod, deployment])).not.toContain("canary");
+    expect(deployment?.metadata?.annotations).toEqual({
+      "kubectl.kubernetes.io/last-applied-configuration": '{"spec":{"replicas":2}}',
+    });
     expect(configMap?.dataKeys).toEqual(["a", "b"]);
     expect(pod?.metadata?.annotations).toEqual({ kept: "yes" });
   });

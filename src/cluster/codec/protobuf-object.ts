@@ -7,7 +7,7 @@
  * here loops, recurses or allocates by a number that the bytes name. Plans keep scratch space: reading an object is
  * synchronous, and a message that can hold itself does not compile.
  */
-import { type AnyFields, lastApplied } from "../../kube/wire.ts";
+import { type AnyFields, keptOfLastApplied, lastApplied } from "../../kube/wire.ts";
 import { isWorthAsking, newSharing, placeOf, share, sharedText, sharedValue, type Sharing } from "./protobuf-shared.ts";
 import { schema } from "./schema.generated.ts";
 
@@ -359,15 +359,23 @@ function readEntries(
       } else if (tag === 18) {
         const stop = readLength(cursor, end);
         // The key comes first. If it did not, the value would be read in vain, but still be left behind.
-        if (key === without) cursor.at = stop;
+        if (key === without && !holds(cursor, stop, replicasText)) cursor.at = stop;
         else value = read(cursor, stop);
       } else {
         skipValue(tag, cursor, end);
       }
     }
-    if (key !== without) setKey(map, key, value);
+    if (key === without) value = keptOfLastApplied(value);
+    if (key !== without || value !== undefined) setKey(map, key, value);
   }
   return map;
+}
+
+const replicasText = Buffer.from('"replicas"');
+
+/** Whether these bytes stand between the cursor and `end`. */
+function holds({ bytes, at }: Cursor, end: number, part: Buffer): boolean {
+  return bytes.subarray(at, end).includes(part);
 }
 
 /** Sets `key` as JSON.parse does: `__proto__` is a key like any other. */

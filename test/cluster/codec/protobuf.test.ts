@@ -177,6 +177,15 @@ describe("an object", () => {
     const metadata = { name: "a", annotations: { ...annotations, note: "" }, labels: annotations };
     const kept = await readBack("Namespace", "v1", "core.v1.Namespace", { metadata, status: {} });
     expect(kept).toMatchObject({ metadata: { annotations: { note: "" }, labels: annotations } });
+    // All that is kept of it is the number of replicas, as in JSON: `readBack` compares the two.
+    const manifest = { kind: "Deployment", spec: { replicas: 3, template: { env: "canary" } } };
+    const applied = { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(manifest) };
+    const set = await readBack("Namespace", "v1", "core.v1.Namespace", {
+      metadata: { name: "a", annotations: applied },
+      status: {},
+    });
+    expect(JSON.stringify(set)).toContain("replicas");
+    expect(JSON.stringify(set)).not.toContain("canary");
     const entryBackwards = field(12, [field(2, "{}"), field(1, "kubectl.kubernetes.io/last-applied-configuration")]);
     const body = listOf([field(1, [field(1, "a"), entryBackwards])], { kind: "NamespaceList" });
     expect((await read("Namespace", body))[0]?.metadata?.annotations).toStrictEqual({});
