@@ -15,7 +15,7 @@ import type { ContainerLog, SnapshotInput } from "../src/kube/snapshot.ts";
 import type { KubeObject, LabClient } from "./lab/client.ts";
 import { type ControlPlane, startControlPlane } from "./lab/control-plane.ts";
 import { tenMinutesLater } from "./lab/later.ts";
-import { manifestsOf } from "./lab/scenarios.ts";
+import { attachAndRun, manifestsOf } from "./lab/scenarios.ts";
 
 let lab: ControlPlane;
 let client: LabClient;
@@ -97,6 +97,9 @@ const notFound =
   'rpc error: code = NotFound desc = failed to pull and unpack image \\"registry.lab.example/app2:9.9\\": failed to resolve reference \\"registry.lab.example/app2:9.9\\": registry.lab.example/app2:9.9: not found';
 const denied =
   'failed to pull and unpack image \\"registry.lab.example/pull-a:1.0\\": failed to resolve reference \\"registry.lab.example/pull-a:1.0\\": pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials';
+
+const unmounted =
+  "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[], failed to process volumes=[]: context deadline exceeded";
 
 const probe = "readinessProbe: { httpGet: { path: /wrong, port: http }, periodSeconds: 5 }";
 
@@ -235,7 +238,65 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: { name: stateful, namespace: lost }
 spec: { minAvailable: 1, selector: { matchLabels: { app: stateful } } }`,
+  // And one with a disk on that node, which its next Pod, on another node, waits for.
+  namespace("disk"),
+  ...["shop-worker-1", "shop-worker-6"].map(
+    (name) => `
+---
+apiVersion: storage.k8s.io/v1
+kind: CSINode
+metadata: { name: ${name} }
+spec: { drivers: [{ name: disk.csi.lab.example, nodeID: ${name}, topologyKeys: [] }] }`,
+  ),
+  `
+---
+apiVersion: storage.k8s.io/v1
+kind: CSIDriver
+metadata: { name: disk.csi.lab.example }
+spec: { attachRequired: true }
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: ledger-disk }
+spec:
+  capacity: { storage: 5Gi }
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  claimRef: { namespace: disk, name: ledger }
+  csi: { driver: disk.csi.lab.example, volumeHandle: ledger-1 }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: ledger, namespace: disk }
+spec: { accessModes: [ReadWriteOnce], storageClassName: "", volumeName: ledger-disk, resources: { requests: { storage: 5Gi } } }`,
+  deployment("disk", "ledger", {
+    replicas: 1,
+    annotations: `{ lab/fate: FailedMount, lab/message: "${unmounted}" }`,
+    container: "volumeMounts: [{ name: data, mountPath: /data }]",
+    more: `volumes: [{ name: data, persistentVolumeClaim: { claimName: ledger } }]
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+              - matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [shop-worker-1, shop-worker-6] }]
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              preference: { matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [shop-worker-6] }] }
+      tolerations:
+        - { key: shop.example/pool, operator: Exists }
+        - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1 }`,
+  }),
 ].join("\n");
+
+/** The controller manager attaches volumes for these kubelets. */
+function attaching(name: string, annotations = ""): string {
+  return `
+---
+apiVersion: v1
+kind: Node
+metadata: { name: ${name}, annotations: { volumes.kubernetes.io/controller-managed-attach-detach: "true"${annotations} } }`;
+}
 
 /** What comes when the first half runs. */
 const second = [
@@ -245,11 +306,7 @@ const second = [
     container: `imagePullPolicy: Always
         - { name: app2, image: "registry.lab.example/app2:9.9" }`,
   }),
-  `
----
-apiVersion: v1
-kind: Node
-metadata: { name: shop-worker-6, annotations: { lab/fate: unreachable } }`,
+  attaching("shop-worker-6", ", lab/fate: unreachable"),
 ].join("\n");
 
 interface Conditioned extends KubeObject {
@@ -294,10 +351,17 @@ beforeAll(async () => {
         status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
     );
   });
+  await apply(yaml(["shop-worker-1", "shop-worker-6"].map((name) => attaching(name)).join("\n")));
   await apply(yaml(first));
+  await attachAndRun(client, {
+    namespace: "disk",
+    container: "app",
+    image: "registry.lab.example/disk-ledger:1.0",
+  });
   for (const [place, name, wanted] of [
     ["tag", "shop", 2],
     ["lost", "stateful", 1],
+    ["disk", "ledger", 1],
   ] as const) {
     await client.waitFor(`${wanted} Pods of ${name} are available`, async () => {
       const { status } = await client.get<Conditioned>(deploymentPath(place, name));
@@ -334,6 +398,12 @@ beforeAll(async () => {
   await client.waitFor("the lost node's Pods are to go", async () => {
     const pods = await client.list("/api/v1/namespaces/lost/pods");
     return pods.some(({ metadata }) => metadata["deletionTimestamp"] !== undefined);
+  });
+  await client.waitFor("the next Pod waits for the disk", async () => {
+    const path = "/api/v1/namespaces/disk/events?fieldSelector=reason=FailedAttachVolume";
+    return (await client.list<KubeObject & { message?: string }>(path)).some(({ message }) =>
+      message?.includes("Multi-Attach error"),
+    );
   });
   source = await openLive(
     { kubeconfig: lab.kubeconfig, requestTimeoutMs: 30_000, maxConcurrency: 10, userAgent: "k8sgpt/test", env: {} },
@@ -409,13 +479,15 @@ test("a fail-closed webhook without its Service holds two namespaces", () => {
   );
 });
 
-test("a silent node takes its Pods, its part of DaemonSets and a budget with it", () => {
+test("a silent node takes its Pods, its part of DaemonSets, a budget and a disk with it", () => {
   const rules = membersOf(incidentOf("node-unreachable", "Node/shop-worker-6"));
   expect(rules).toEqual(
     expect.arrayContaining([
       "daemonset-missing-on-nodes DaemonSet/kube-system/kube-proxy",
       "pdb-blocks-eviction PodDisruptionBudget/lost/stateful",
+      "pod-stuck-terminating Deployment/disk/ledger",
       "pod-stuck-terminating Deployment/lost/stateful",
+      "volume-multi-attach Deployment/disk/ledger",
     ]),
   );
 });

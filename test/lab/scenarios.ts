@@ -178,7 +178,10 @@ const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
           (await isAvailable("books", "ledger")(client)) && (await isAvailable("shop", "catalog")(client)),
       ],
     },
-    after: { "10-ledger.yaml": attachAndRun },
+    after: {
+      "10-ledger.yaml": (client) =>
+        attachAndRun(client, { namespace: "books", container: "ledger", image: "registry.day.example/ledger:3.2.0" }),
+    },
     settled: [
       ["every scheduled Pod has a status", everyPodStarted],
       ["Node day-worker-4 is unreachable", hasCondition("/api/v1/nodes/day-worker-4", "Ready", "Unknown")],
@@ -214,12 +217,21 @@ const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
   },
 };
 
+/** The one Pod of a namespace that is on a node whose volume is attached by hand. */
+interface DiskUser {
+  readonly namespace: string;
+  readonly container: string;
+  readonly image: string;
+}
+
 /**
- * The storage driver's attacher and the kubelet of day-worker-4: the volume is attached where the controller manager asked
- * for it, and the first Pod of the ledger runs. The Pod cannot end while its node is lost.
+ * The storage driver's attacher and the kubelet: the volumes are attached where the controller manager asked for it, and the
+ * first Pod of the namespace, whose template has the fate of one that waits for its disk, runs. It cannot end while its node
+ * is lost; the next one waits.
  */
-async function attachAndRun(client: LabClient): Promise<void> {
+export async function attachAndRun(client: LabClient, { namespace, container, image }: DiskUser): Promise<void> {
   const attachments = "/apis/storage.k8s.io/v1/volumeattachments";
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
   await client.waitFor("the disk is to be attached", async () => (await client.list(attachments)).length > 0);
   for (const attachment of await client.list(attachments)) {
     await client.applyStatus({
@@ -229,18 +241,14 @@ async function attachAndRun(client: LabClient): Promise<void> {
       status: { attached: true },
     });
   }
-  await client.waitFor(
-    "the first Pod of the ledger has begun",
-    everyItemOf(client, "/api/v1/namespaces/books/pods", hasStarted),
-  );
-  const [pod] = await client.list<Workload>("/api/v1/namespaces/books/pods");
+  await client.waitFor(`the first Pod of ${namespace} has begun`, everyItemOf(client, pods, hasStarted));
+  const [pod] = await client.list<Workload>(pods);
   const name = pod?.metadata.name ?? "";
   const startedAt = pod?.status.startTime ?? "";
-  const self = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "books" } };
+  const self = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace } };
   const fate = { metadata: { annotations: { "lab/fate": "StuckTerminating" } } };
   const headers = { "content-type": "application/merge-patch+json" };
-  await client.raw("PATCH", `/api/v1/namespaces/books/pods/${name}`, fate, { headers });
-  const image = "registry.day.example/ledger:3.2.0";
+  await client.raw("PATCH", `${pods}/${name}`, fate, { headers });
   await client.applyStatus({
     ...self,
     status: {
@@ -255,7 +263,7 @@ async function attachAndRun(client: LabClient): Promise<void> {
       })),
       containerStatuses: [
         {
-          name: "ledger",
+          name: container,
           image,
           imageID: image,
           ready: true,
