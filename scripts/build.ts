@@ -16,12 +16,17 @@ import { build, type OnLoadResult, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** The module that also runs on a Node that has no `getBuiltinModule` yet. */
+function isForAnyNode(importer: string): boolean {
+  return /[\\/]src[\\/]cli[\\/]older-node\.ts$/.test(importer);
+}
+
 const builtins: Plugin = {
   name: "builtins",
   setup(bundle) {
     // One module per importer: shared ones would each become a chunk of their own, a file to open for two lines.
     bundle.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, importer }) =>
-      isBuiltin(path)
+      isBuiltin(path) && !isForAnyNode(importer)
         ? {
             path: path.replace(/^node:/, ""),
             suffix: `?${relative(root, importer)}`,

@@ -9,6 +9,8 @@ const { status } = spawnSync(process.execPath, ["dist/k8sgpt.js", "analyze", "--
   stdio: "inherit",
 });
 if (status !== 0) process.exit(status ?? 1);
+// Whoever pipes the demo into `head` has read enough.
+process.stdout.on("error", () => process.exit());
 process.stdout.write(`
 This was a saved cluster (${snapshot}). Try next:
   node dist/k8sgpt.js analyze                                    your own cluster, read-only
