@@ -1,6 +1,6 @@
 /**
  * Writes the files that are made from others: src/analyzers/index.ts (the registry), docs/analyzers.md, docs/coverage.md,
- * docs/demo.svg and the output in the README. With `--check` it writes nothing and
+ * docs/demo.svg, the output in the README, and the role of the in-cluster example. With `--check` it writes nothing and
  * fails when a file is not up to date.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -82,3 +82,9 @@ put(
     () => `<!-- demo:begin -->\n\`\`\`text\n${shown}\n…\n\`\`\`\n<!-- demo:end -->`,
   ),
 );
+
+// The role of the example is what the command prints.
+const { emptyHome } = await import("../test/cli/fake-terminal.ts");
+const role = await emptyHome().run(["rbac", "--bind", "k8sgpt/k8sgpt"]);
+if (role.code !== 0) throw new Error(role.stderr);
+put("examples/in-cluster/rbac.yaml", `# Generated: k8sgpt rbac --bind k8sgpt/k8sgpt\n${role.stdout}`);
