@@ -3,7 +3,7 @@
  */
 import type { IForbiddenRuleType } from "dependency-cruiser";
 
-/** For each folder of src, the folders below it that it may import. `src/fault.ts` is open to all. */
+/** For each folder of src, the folders below it that it may import. Files of `src` itself are open to all. */
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   kube: [],
   findings: ["kube"],

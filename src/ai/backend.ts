@@ -3,6 +3,7 @@
  * SDK, loaded when it runs. Retries, deadlines, rate limits, caching, prompts, masking and budgets are not its business.
  */
 import type { Masked } from "../anonymize/masked.ts";
+import type { HostGuard } from "./door.ts";
 
 /** What a backend is set up with: the fields of k8sgpt's `ai.providers[]`, secrets resolved. */
 export interface BackendSettings {
@@ -50,6 +51,8 @@ export interface CompletionPart {
 /** A configured backend. k8sgpt's IAI. */
 export interface IAI {
   getName(): string;
+  /** The server that is asked, with its port when that is not the usual one; undefined when none is. */
+  readonly host?: string;
   /**
    * What the user should know of this set-up: settings that the vendor has no equivalent for, sampling parameters that the
    * model refused and that are left out since. Grows while the backend is used.
@@ -69,8 +72,13 @@ export interface BackendFactory {
   readonly name: string;
   /** Used when the settings name none; undefined where the user must choose. */
   readonly defaultModel: string | undefined;
-  /** @throws Fault when a setting that it needs is missing, with the command that mends it. */
-  configure(settings: BackendSettings): Promise<IAI>;
+  /**
+   * Sets it up; nothing is sent.
+   *
+   * @throws Fault when a setting that it needs is missing, with the command that mends it, or when `guard` does not let it
+   *   ask its server.
+   */
+  configure(settings: BackendSettings, guard: HostGuard): Promise<IAI>;
 }
 
 /** Why a completion failed, in the form that retrying needs. The message never holds a secret. */

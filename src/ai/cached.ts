@@ -45,6 +45,7 @@ export function cacheKey({ backend, model, settings }: Answerer, request: Comple
 export interface AnswerCache {
   get(key: string): Promise<string | undefined>;
   set(key: string, text: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** What an answer cache stands on. */
@@ -53,15 +54,29 @@ export interface AnswerCacheOptions {
   readonly open: () => Promise<CacheDriver>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** How long an answer is used; a week unless told. */
+  readonly ttlMs?: number | undefined;
+  /** Looks nothing up, so that every answer is fresh; what comes is kept. */
+  readonly isWriteOnly?: boolean;
   /** Told once, when the cache is down. */
   readonly onWarning: (text: string) => void;
 }
 
 /** Nothing is kept, nothing is looked up: `--no-cache`. */
-export const noAnswerCache: AnswerCache = { get: async () => undefined, set: async () => undefined };
+export const noAnswerCache: AnswerCache = {
+  get: async () => undefined,
+  set: async () => undefined,
+  close: async () => undefined,
+};
 
 /** A cache of answers over a driver. */
-export function answerCache({ open, now, onWarning }: AnswerCacheOptions): AnswerCache {
+export function answerCache({
+  open,
+  now,
+  ttlMs = defaultTtlMs,
+  isWriteOnly = false,
+  onWarning,
+}: AnswerCacheOptions): AnswerCache {
   let isDown = false;
   let opened: Promise<CacheDriver> | undefined;
   const attempt = async <T>(work: (driver: CacheDriver) => Promise<T>): Promise<T | undefined> => {
@@ -80,10 +95,11 @@ export function answerCache({ open, now, onWarning }: AnswerCacheOptions): Answe
   const hasFailed = (): boolean => isDown;
   return {
     async get(key) {
+      if (isWriteOnly) return undefined;
       const stored = await attempt(async (driver) => driver.get(key));
       if (stored === undefined) return undefined;
       const entry = entryIn(stored);
-      if (entry !== undefined && now() - entry.createdAt < defaultTtlMs) return entry.text;
+      if (entry !== undefined && now() - entry.createdAt < ttlMs) return entry.text;
       // Old or unreadable: room for a fresh one.
       await attempt(async (driver) => driver.delete(key));
       return undefined;
@@ -91,6 +107,9 @@ export function answerCache({ open, now, onWarning }: AnswerCacheOptions): Answe
     async set(key, text) {
       const entry = JSON.stringify({ v: entryVersion, createdAt: now(), text });
       await attempt(async (driver) => driver.set(key, Buffer.from(entry).toString("base64")));
+    },
+    async close() {
+      if (opened !== undefined) await attempt(async (driver) => driver.close());
     },
   };
 }

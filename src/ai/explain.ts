@@ -28,6 +28,8 @@ export interface QuestionOptions {
   readonly anonymized: boolean;
   readonly language: string;
   readonly serverVersion: string | undefined;
+  /** The user's own words for a question (prompt.ts). */
+  readonly prompts?: ReadonlyMap<string, string>;
 }
 
 /** The questions about `incidents`, in their order, which is the order in which addresses and hosts get their tokens. */
@@ -53,6 +55,8 @@ export interface ExplainOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Told of every question that the cache answers. @throws when that must not be */
+  readonly onCached?: (request: CompletionRequest) => void;
   readonly onDone?: (done: number, total: number) => void;
 }
 
@@ -78,7 +82,14 @@ export function explain(questions: readonly Question[], options: ExplainOptions)
     const { signal, budget, clock, timeoutMs } = options;
     const kept = await options.cache.get(key);
     const known = kept === undefined ? undefined : explanationIn(kept);
-    if (known !== undefined) return { explanation: finished(known), cached: true };
+    if (known !== undefined) {
+      try {
+        options.onCached?.(request);
+      } catch (error) {
+        return failed(messageOf(error));
+      }
+      return { explanation: finished(known), cached: true };
+    }
     if (signal.aborted) return failed("stopped");
     if (hopelessReason !== undefined) return failed(`not asked: ${hopelessReason}`);
     const most = tokens + (options.answerer.settings.maxTokens ?? defaultMaxTokens);

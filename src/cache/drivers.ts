@@ -9,7 +9,7 @@ export async function openCache(
 ): Promise<CacheDriver> {
   switch (settings.type) {
     case "file":
-      return (await import("./drivers/file.ts")).fileCache(settings.folder);
+      return (await import("./drivers/file.ts")).fileCache(settings.folder, settings);
     case "memory":
       return (await import("./drivers/memory.ts")).memoryCache();
     case "s3":

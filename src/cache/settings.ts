@@ -26,7 +26,7 @@ export interface InterplexSettings {
 
 /** One place; the local folder is the default. */
 export type CacheSettings =
-  | { readonly type: "file"; readonly folder: string }
+  | { readonly type: "file"; readonly folder: string; readonly maxEntries?: number; readonly maxBytes?: number }
   | { readonly type: "memory" }
   | ({ readonly type: "s3" } & S3Settings)
   | ({ readonly type: "gcs" } & GcsSettings)

@@ -111,7 +111,7 @@ async function runReport(flags: AnalyzeFlags, terminal: Terminal, deliver: Deliv
         await terminal.print(explaining.dryRun(told, lastRead()));
         return exitCodes.done;
       }
-      const explained = explaining?.begin(told, lastRead(), stop.signal, progress.step);
+      const explained = explaining?.begin(told, lastRead(), stop.signal, progress.step, source.user);
       if (explained === undefined) await deliver(told, options, stop.reason());
       else if (isStreamed(flags, told, terminal)) await printStreamed(explained, options, terminal, progress.erase);
       else {

@@ -1,7 +1,10 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { credentialsOnly } from "../anonymize/plain.ts";
+import { hostGuard } from "../ai/door.ts";
 import { complete } from "../ai/retry.ts";
+import { configPlace } from "../config/place.ts";
+import { readPolicies } from "../config/policy.ts";
 import { messageOf } from "../fault.ts";
 import { backendText, chooseBackend } from "./backend.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -13,7 +16,10 @@ const timeoutMs = 60_000;
 /** `k8sgpt auth test`: one tiny question that holds nothing of a cluster. Gives the exit code. */
 export async function testProvider(flags: AuthOtherFlags, terminal: Terminal): Promise<number> {
   const chosen = await chooseBackend(flags, terminal);
-  const backend = await chosen.factory.configure(chosen.settings);
+  const backend = await chosen.factory.configure(
+    chosen.settings,
+    hostGuard(await readPolicies(configPlace(flags.config, terminal), undefined)),
+  );
   const request = {
     system: credentialsOnly.mask("You answer in one word."),
     prompt: credentialsOnly.mask("Say ready."),

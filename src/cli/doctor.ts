@@ -60,7 +60,7 @@ export async function runDoctor(flags: DoctorFlags, terminal: Terminal): Promise
     });
     await look("policy", async () => {
       const policies = await readPolicies(place, flags.policy);
-      const origins = policies.map(({ origin }) => origin);
+      const origins = [...new Set(policies.map(({ origin }) => origin))];
       return { state: "ok", text: origins.length === 0 ? "none: everything may be read" : origins.join(" and ") };
     });
     await look("kubeconfig", async () => {

@@ -1,16 +1,24 @@
 /** `analyze --explain`: what is checked before a cluster is read, what is asked, and what is told about it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { createBudget, parseBudget } from "../ai/budget.ts";
+import { audited, recordCached, recordCall } from "../ai/audit.ts";
+import type { CompletionRequest, IAI } from "../ai/backend.ts";
+import { type Budget, createBudget, parseBudget } from "../ai/budget.ts";
 import { answerCache, noAnswerCache } from "../ai/cached.ts";
 import { type Conversation, conversation } from "../ai/conversation.ts";
 import { explain, type Outcome, type Question, questionsAbout, withOutcome } from "../ai/explain.ts";
-import { readCache } from "../config/cache.ts";
+import { hostGuard } from "../ai/door.ts";
+import { type AuditFile, openAuditFile } from "../audit.ts";
+import { readAiBudget } from "../config/ai.ts";
+import { readCache, readCacheTtl } from "../config/cache.ts";
 import { configPlace } from "../config/place.ts";
+import { readPolicies } from "../config/policy.ts";
+import { readPrompts } from "../config/prompts.ts";
 import { maskingFor } from "../engine/explain.ts";
-import { Fault } from "../fault.ts";
+import { Fault, messageOf } from "../fault.ts";
 import type { Incident, Report } from "../findings/report.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
 import { counted, isProblem } from "../report/words.ts";
+import { buildInfo } from "./build-info.ts";
 import { backendText, type ChosenBackend, chooseBackend } from "./backend.ts";
 import type { AnalyzeFlags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
@@ -18,12 +26,17 @@ import { parseConcurrency, parseDuration } from "./values.ts";
 
 /** Explaining, ready to begin. */
 export interface Explaining {
-  /** Asks about the incidents of `report`. */
+  /**
+   * Asks about the incidents of `report`. May be called for several reports: all of them are paid from one budget.
+   *
+   * @param user who reads the cluster, for the audit record
+   */
   readonly begin: (
     report: Report,
     input: SnapshotInput | undefined,
     signal: AbortSignal,
     onProgress: (text: string) => void,
+    user?: string,
   ) => Explained;
   /** Exactly what would be sent, as text or JSON; nothing is sent. */
   readonly dryRun: (report: Report, input: SnapshotInput | undefined) => string;
@@ -39,8 +52,14 @@ export interface Explained {
   readonly summary: () => Promise<{ readonly lines: readonly string[]; readonly failed: boolean }>;
   /** Once all are done: questions about them. Undefined when there is nothing to ask about. */
   readonly conversation: () => Promise<{ readonly about: Conversation; readonly answerer: string } | undefined>;
-  /** Lets the backend go. */
+  /** Lets the backend, the cache and the audit record go. */
   readonly close: () => Promise<void>;
+}
+
+/** What several preparations in one run share. */
+export interface ExplainingShared {
+  /** One account for all; without it each preparation opens its own. */
+  readonly budget?: Budget;
 }
 
 type ExplainFlags = Pick<
@@ -52,15 +71,31 @@ type ExplainFlags = Pick<
   | "anonymize"
   | "cache"
   | "aiTimeout"
+  | "refreshCache"
   | "aiBudget"
   | "dryRunExplain"
   | "maxConcurrency"
   | "output"
+  | "policy"
+  | "auditLog"
 >;
 
-/** Checks flags and backend. @throws Fault before anything is read or sent */
-export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal): Promise<Explaining> {
+/** The account that flags and config open for a run. @throws Fault when they make no sense */
+export async function explainingBudget(
+  flags: Pick<AnalyzeFlags, "config" | "aiBudget">,
+  terminal: Terminal,
+): Promise<Budget> {
   const limits = parseBudget(flags.aiBudget);
+  return createBudget(flags.aiBudget === undefined ? await readAiBudget(configPlace(flags.config, terminal)) : limits);
+}
+
+/** Checks flags, backend and where it is. @throws Fault before anything is read or sent */
+export async function prepareExplaining(
+  flags: ExplainFlags,
+  terminal: Terminal,
+  shared: ExplainingShared = {},
+): Promise<Explaining> {
+  const budget = shared.budget ?? (await explainingBudget(flags, terminal));
   const timeoutMs = parseDuration("--ai-timeout", flags.aiTimeout);
   const concurrency = parseConcurrency(flags.maxConcurrency);
   const language = flags.language.trim() === "" ? "english" : flags.language.trim();
@@ -70,6 +105,12 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
       next: "For example `--language german`",
     });
   }
+  if (flags.refreshCache === true && !flags.cache) {
+    throw new Fault("--refresh-cache keeps new explanations, --no-cache keeps none", {
+      usage: true,
+      next: "Leave one of them out",
+    });
+  }
   const anonymized = flags.anonymize !== false;
   const isDry = flags.dryRunExplain === true;
   const chosen = await chooseBackend(flags, terminal).catch((error: unknown) => {
@@ -77,54 +118,68 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
     if (isDry && flags.backend === undefined && error instanceof Fault && !error.usage) return undefined;
     throw error;
   });
-  const cacheConfig =
-    flags.cache && !isDry ? await readCache(configPlace(flags.config, terminal), terminal) : undefined;
+  const place = configPlace(flags.config, terminal);
+  const prompts = await readPrompts(place);
+  const cacheConfig = flags.cache && !isDry ? await readCache(place, terminal) : undefined;
+  const ttlMs = cacheConfig === undefined ? undefined : await readCacheTtl(place);
   // A setting that is missing is told now, not after a cluster was read.
-  const backend = isDry || chosen === undefined ? undefined : await chosen.factory.configure(chosen.settings);
+  const backend = isDry || chosen === undefined ? undefined : await allowedBackend(flags, chosen, terminal);
 
   const questionsOf = (report: Report, input: SnapshotInput | undefined) => {
     const masking = maskingFor(report, input, anonymized);
     const asked = report.incidents.filter(isProblem);
     const { serverVersion } = report.cluster;
-    return { masking, questions: questionsAbout(asked, { masking, anonymized, language, serverVersion }) };
+    return { masking, questions: questionsAbout(asked, { masking, anonymized, language, serverVersion, prompts }) };
   };
 
   return {
-    begin(report, input, signal, onProgress) {
+    begin(report, input, signal, onProgress, user) {
       if (chosen === undefined || backend === undefined) throw new Error("a dry run asks nobody");
       const { masking, questions } = questionsOf(report, input);
       const masked = anonymized ? "names are masked" : "names are not masked, credentials are removed";
       if (questions.length > 0) {
         terminal.tell(
-          `note: Explaining ${counted(questions.length, "incident")} with ${backendText(chosen)}; ${masked}`,
+          `note: Explaining ${counted(questions.length, "incident")} with ${backendText(atHost(chosen, backend))}; ${masked}`,
         );
       }
       const { env } = terminal;
       const answerer = { backend: chosen.name, model: chosen.model, settings: chosen.settings };
-      const budget = createBudget(limits);
+      const caller = {
+        ...(user !== undefined && { user }),
+        context: report.cluster.name,
+        ...(chosen.model !== undefined && { model: chosen.model }),
+      };
+      const record = questions.length === 0 ? undefined : openRecord(flags);
+      const asked = record === undefined ? backend : audited(backend, record, caller);
       const clock = {
         now: Date.now,
         random: Math.random,
         sleep: async (ms: number, stopped: AbortSignal) => delay(ms, undefined, { signal: stopped }),
       };
+      const cache =
+        cacheConfig === undefined
+          ? noAnswerCache
+          : answerCache({
+              open: async () => (await import("../cache/drivers.ts")).openCache(cacheConfig, env),
+              now: Date.now,
+              ttlMs,
+              isWriteOnly: flags.refreshCache === true,
+              onWarning: (text) => terminal.tell(`warning: ${text}`),
+            });
       const outcomes = explain(questions, {
-        backend: async () => backend,
+        backend: async () => asked,
         answerer,
         masking,
         language,
-        cache:
-          cacheConfig === undefined
-            ? noAnswerCache
-            : answerCache({
-                open: async () => (await import("../cache/drivers.ts")).openCache(cacheConfig, env),
-                now: Date.now,
-                onWarning: (text) => terminal.tell(`warning: ${text}`),
-              }),
+        cache,
         budget,
         concurrency,
         timeoutMs,
         signal,
         clock,
+        ...(record !== undefined && {
+          onCached: (request: CompletionRequest) => recordCached(record, caller, backend, request),
+        }),
         onDone: (done, total) => onProgress(`Explaining ${done} of ${total}`),
       });
       const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
@@ -148,7 +203,7 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
           const about = conversation({
             incidents,
             serverVersion,
-            backend,
+            backend: asked,
             answerer,
             masking,
             anonymized,
@@ -159,7 +214,11 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
           });
           return { about, answerer: backendText(chosen) };
         },
-        close: async () => backend.close().catch(() => undefined),
+        async close() {
+          record?.close();
+          await cache.close();
+          await backend.close().catch(() => undefined);
+        },
       };
     },
     dryRun(report, input) {
@@ -167,6 +226,42 @@ export async function prepareExplaining(flags: ExplainFlags, terminal: Terminal)
       return flags.output.includes("json") ? dryRunJson(questions, chosen) : dryRunText(questions, chosen);
     },
   };
+}
+
+function openRecord({ auditLog }: Pick<AnalyzeFlags, "auditLog">): AuditFile | undefined {
+  return auditLog === undefined ? undefined : openAuditFile(auditLog, { k8sgpt: buildInfo.version }, Date.now);
+}
+
+/** The backend, if every policy lets it ask its server; a refusal is recorded. */
+async function allowedBackend(flags: ExplainFlags, chosen: ChosenBackend, terminal: Terminal): Promise<IAI> {
+  const guard = hostGuard(await readPolicies(configPlace(flags.config, terminal), flags.policy));
+  const { name, model, settings, factory } = chosen;
+  return factory.configure(settings, (backend, address) => {
+    try {
+      guard(backend, address);
+    } catch (error) {
+      const record = openRecord(flags);
+      const { host } = new URL(address);
+      const refused = messageOf(error);
+      if (record !== undefined) {
+        recordCall(record, {
+          backend: name,
+          host,
+          ...(model !== undefined && { model }),
+          outcome: "refused",
+          cached: false,
+          refused,
+        });
+        record.close();
+      }
+      throw error;
+    }
+  });
+}
+
+/** `chosen` with the server that is asked for its place. */
+function atHost(chosen: ChosenBackend, { host }: IAI): ChosenBackend {
+  return { ...chosen, place: chosen.settings.baseURL ?? host ?? chosen.place };
 }
 
 function summaryOf(outcomes: readonly Outcome[], chosen: ChosenBackend): { lines: readonly string[]; failed: boolean } {
@@ -186,7 +281,9 @@ function summaryOf(outcomes: readonly Outcome[], chosen: ChosenBackend): { lines
           ]),
       ...(spent.length === 0
         ? []
-        : [`warning: ${counted(spent.length, "incident")} not explained: --ai-budget is spent`]),
+        : [
+            `warning: ${counted(spent.length, "incident")} not explained: the budget is spent (--ai-budget, or ai.budget in the config)`,
+          ]),
     ],
   };
 }

@@ -50,6 +50,8 @@ export interface AnalyzeFlags extends ReadingFlags {
   readonly anonymize?: boolean;
   /** False with `--no-cache`. */
   readonly cache: boolean;
+  /** Look nothing up, and keep what comes. */
+  readonly refreshCache?: boolean;
   readonly aiTimeout: string;
   readonly aiBudget?: string;
   readonly dryRunExplain?: boolean;

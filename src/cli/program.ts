@@ -59,11 +59,14 @@ function filterOption(): Option {
 }
 
 function policyOption(): Option {
-  return new Option("--policy <file>", "which contexts, namespaces and kinds may be read, besides the config's policy");
+  return new Option(
+    "--policy <file>",
+    "which contexts, namespaces and kinds may be read and which AI hosts asked, besides the config's policy",
+  );
 }
 
 function auditOption(): Option {
-  return new Option("--audit-log <file>", "append a JSON line for every request to the API server");
+  return new Option("--audit-log <file>", "append a JSON line for every request to the API server and every AI call");
 }
 
 function examples(lines: readonly (readonly [string, string])[]): string {
@@ -153,6 +156,7 @@ export function createProgram(run: Run): Command {
     .option("-a, --anonymize", "mask names before they leave (always on unless --no-anonymize)")
     .option("--no-anonymize", "send names as they are; credentials are removed all the same")
     .option("-c, --no-cache", "neither look up explanations nor keep them")
+    .option("--refresh-cache", "have everything explained anew, and keep that")
     .option("--ai-timeout <duration>", "give up on one explanation after this long", "60s")
     .option("--ai-budget <limits>", "spend at most this: calls=20, tokens=50k, or both")
     .option("--dry-run-explain", "print exactly what --explain would send, and send nothing")

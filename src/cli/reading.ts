@@ -144,16 +144,23 @@ export async function openPlace(
  * @throws Fault when one of the files cannot be used, or when there is no live cluster that they could be about.
  */
 export async function openGuards(
-  flags: Pick<ReadingFlags, "config" | "policy" | "auditLog"> & { readonly from?: readonly string[] },
+  flags: Pick<ReadingFlags, "config" | "policy" | "auditLog"> & {
+    readonly from?: readonly string[];
+    readonly explain?: boolean;
+  },
   terminal: Terminal,
 ): Promise<Pick<LiveOptions, "policies" | "audit">> {
   if (flags.from !== undefined && flags.from.length > 0) {
     const given = flags.policy === undefined ? flags.auditLog && "--audit-log" : "--policy";
-    if (given === undefined) return {};
-    throw new Fault(`${given} is about what a live cluster is asked; --from asks none`, {
-      usage: true,
-      next: "Leave one of them out",
-    });
+    // An AI backend is asked of a saved cluster too (cli/explain.ts).
+    if (given === undefined || flags.explain === true) return {};
+    throw new Fault(
+      `${given} is about what a live cluster or an AI backend is asked; --from without --explain asks none`,
+      {
+        usage: true,
+        next: "Leave one of them out",
+      },
+    );
   }
   const policies = await (
     await import("../config/policy.ts")

@@ -7,20 +7,7 @@ import { Fault } from "../fault.ts";
 import { kindDefinition, kindNames } from "../kube/kinds.ts";
 import { compareText } from "../kube/object-ref.ts";
 import type { Scope, SourceNote } from "../kube/snapshot.ts";
-
-/** One word of a policy and where it stands. `*` in it stands for any text. */
-export interface PolicyWord {
-  readonly text: string;
-  readonly line: number;
-}
-
-/** What is allowed: with `allow` nothing else, without it everything but `deny`. `deny` wins. */
-export interface PolicyList {
-  readonly allow?: readonly PolicyWord[];
-  /** The line of `allow`, for what it does not name. */
-  readonly allowLine?: number;
-  readonly deny: readonly PolicyWord[];
-}
+import { fits, type PolicyList, refusedBy } from "../policy.ts";
 
 /** One policy as a file states it. What is absent is not restricted. */
 export interface AccessPolicy {
@@ -97,7 +84,7 @@ export function checkContext(policies: readonly AccessPolicy[], context: string)
   const why = first(policies, ({ contexts, origin }) =>
     contexts === undefined
       ? undefined
-      : refused(contexts, origin, `context "${context}"`, (word) => fits(word, context)),
+      : refusedBy(contexts, origin, `context "${context}"`, (word) => fits(word, context)),
   );
   if (why === undefined) return;
   throw new Fault(`Context "${context}" may not be read: ${why}`, {
@@ -110,7 +97,7 @@ export function refusedNamespace(policies: readonly AccessPolicy[], namespace: s
   return first(policies, ({ namespaces, origin }) =>
     namespaces === undefined
       ? undefined
-      : refused(namespaces, origin, `namespace "${namespace}"`, (word) => fits(word, namespace)),
+      : refusedBy(namespaces, origin, `namespace "${namespace}"`, (word) => fits(word, namespace)),
   );
 }
 
@@ -151,7 +138,7 @@ function refusedKind({ kinds, origin }: AccessPolicy, { group, plural, part }: A
   if (kinds === undefined) return undefined;
   const resource = group === "" ? plural : `${plural}.${group}`;
   const what = part === undefined ? resource : `${resource}/${part}`;
-  return refused(kinds, origin, what, (word) => {
+  return refusedBy(kinds, origin, what, (word) => {
     const [named = "", namedPart] = word.toLowerCase().split("/");
     // `pods` means its logs too, `pods/log` only those.
     if (namedPart !== undefined && namedPart !== part) return false;
@@ -181,7 +168,7 @@ function refusedPlace({ namespaces, origin }: AccessPolicy, asked: Asked): strin
   if (namespaces === undefined) return undefined;
   const { namespace } = asked;
   if (namespace !== undefined) {
-    return refused(namespaces, origin, `namespace "${namespace}"`, (word) => fits(word, namespace));
+    return refusedBy(namespaces, origin, `namespace "${namespace}"`, (word) => fits(word, namespace));
   }
   if (isClusterScoped(asked)) return undefined;
   const line = namespaces.allowLine ?? namespaces.deny[0]?.line ?? 1;
@@ -195,33 +182,6 @@ function isClusterScoped({ group, plural }: Asked): boolean {
     const known = kindDefinition(kind);
     return known.plural === plural && known.group === group && !known.namespaced;
   });
-}
-
-function refused(
-  { allow, allowLine, deny }: PolicyList,
-  origin: string,
-  what: string,
-  isMeant: (word: string) => boolean,
-): string | undefined {
-  const denied = deny.find(({ text }) => isMeant(text));
-  if (denied !== undefined) return `${origin}:${denied.line} does not allow ${what}`;
-  if (allow === undefined || allow.some(({ text }) => isMeant(text))) return undefined;
-  return `${origin}:${allowLine ?? 1} does not allow ${what}`;
-}
-
-/** Whether `name` is what `pattern` names; `*` stands for any text. */
-function fits(pattern: string, name: string): boolean {
-  if (!pattern.includes("*")) return pattern === name;
-  const [head = "", ...rest] = pattern.split("*");
-  if (!name.startsWith(head)) return false;
-  const tail = rest.pop() ?? "";
-  let at = head.length;
-  for (const middle of rest) {
-    const found = name.indexOf(middle, at);
-    if (found < 0) return false;
-    at = found + middle.length;
-  }
-  return name.length - tail.length >= at && name.endsWith(tail);
 }
 
 function first<T>(policies: readonly AccessPolicy[], judge: (policy: AccessPolicy) => T | undefined): T | undefined {

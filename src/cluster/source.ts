@@ -78,6 +78,8 @@ export interface AnyListRequest extends AnyRequest {
 /** One cluster, or one dump of one. */
 export interface ClusterSource {
   readonly info: ClusterInfo;
+  /** Who reads, as the audit record names them. Absent for a dump. */
+  readonly user?: string;
   /** Reads each kind once. Never throws for a kind that cannot be read: its `KindRead` says so. */
   read(request: ReadRequest): Promise<SnapshotInput>;
   /**

@@ -3,6 +3,7 @@
  * k8sgpt's; a secret may be a reference (`env:NAME`, `file:PATH`, `cmd:COMMAND`), which is kept as it is here.
  */
 import type { Document } from "yaml";
+import { Fault } from "../fault.ts";
 import type { ConfigPlace, Surroundings } from "./place.ts";
 import { readConfigValues } from "./read.ts";
 import { filledText, numberOf, valueOf, wordsOf } from "./values.ts";
@@ -38,6 +39,12 @@ export interface AiConfig {
   /** In lower case; undefined when none is chosen. */
   readonly defaultProvider: string | undefined;
   readonly providers: readonly ProviderConfig[];
+}
+
+/** What one run may spend on explanations; without a number there is no limit. */
+export interface AiBudgetConfig {
+  readonly calls?: number;
+  readonly tokens?: number;
 }
 
 type TextField = {
@@ -87,6 +94,24 @@ export function fieldInFile(field: string): string {
 export async function readAi(place: ConfigPlace): Promise<AiConfig> {
   const { values } = await readConfigValues(place);
   return aiIn(valueOf(values, "ai"));
+}
+
+/** Reads `ai.budget`. @throws Fault when a limit is no whole number above zero: it would limit nothing, or everything */
+export async function readAiBudget(place: ConfigPlace): Promise<AiBudgetConfig> {
+  const { path, values } = await readConfigValues(place);
+  const section = valueOf(valueOf(values, "ai"), "budget");
+  const limit = (key: string): number | undefined => {
+    const value = valueOf(section, key);
+    if (value === undefined || value === null) return undefined;
+    const number = numberOf(value);
+    if (number !== undefined && Number.isInteger(number) && number > 0) return number;
+    throw new Fault(`Config file ${path}: ai.budget.${key} is no whole number above zero`, {
+      next: "Correct it, or leave it out for no limit",
+    });
+  };
+  const calls = limit("maxCallsPerRun");
+  const tokens = limit("maxTokensPerRun");
+  return { ...(calls !== undefined && { calls }), ...(tokens !== undefined && { tokens }) };
 }
 
 function aiIn(section: unknown): AiConfig {

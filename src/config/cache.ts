@@ -23,7 +23,15 @@ export type RemoteCacheConfig =
   | { readonly type: "interplex"; readonly connectionString: string };
 
 /** The cache that is configured: files of this user when the section names none. */
-export type CacheConfig = RemoteCacheConfig | { readonly type: "file"; readonly folder: string };
+export type CacheConfig = RemoteCacheConfig | FileCacheConfig;
+
+/** Files of this user; the bounds are the driver's own where the section does not say. */
+export interface FileCacheConfig {
+  readonly type: "file";
+  readonly folder: string;
+  readonly maxEntries?: number;
+  readonly maxBytes?: number;
+}
 
 /** The folder of this user's files. */
 export function cacheFolder({ env, platform, home }: Surroundings): string {
@@ -39,7 +47,16 @@ export async function readCache(place: ConfigPlace, surroundings: Surroundings):
   const { path, values } = await readConfigValues(place);
   const section = valueOf(values, "cache");
   const type = filledText(valueOf(section, "currentCacheType"))?.toLowerCase();
-  if (type === undefined || type === "file") return { type: "file", folder: cacheFolder(surroundings) };
+  if (type === undefined || type === "file") {
+    const maxEntries = amountIn(path, section, "maxEntries", countUnits);
+    const maxBytes = amountIn(path, section, "maxBytes", byteUnits);
+    return {
+      type: "file",
+      folder: cacheFolder(surroundings),
+      ...(maxEntries !== undefined && { maxEntries }),
+      ...(maxBytes !== undefined && { maxBytes }),
+    };
+  }
   const known = remoteCacheTypes.find((name) => name === type);
   if (known === undefined) {
     throw new Fault(`Config file ${path} names the cache "${type}", which is none`, {
@@ -73,6 +90,32 @@ export async function readCache(place: ConfigPlace, surroundings: Surroundings):
       break;
   }
   return { type: known, connectionString: given("connectionString") };
+}
+
+/** How long an explanation is used, in milliseconds, when the section says it (`cache.ttl`). @throws Fault for no time */
+export async function readCacheTtl(place: ConfigPlace): Promise<number | undefined> {
+  const { path, values } = await readConfigValues(place);
+  return amountIn(path, valueOf(values, "cache"), "ttl", timeUnits);
+}
+
+const countUnits: Units = { "": 1 };
+const byteUnits: Units = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const timeUnits: Units = { s: 1000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
+
+type Units = Readonly<Record<string, number>>;
+
+/** A whole number above zero with one of `units` behind it. */
+function amountIn(path: string, section: unknown, key: string, units: Units): number | undefined {
+  const value = valueOf(section, key);
+  if (value === undefined || value === null) return undefined;
+  const [, digits = "", letter = ""] = /^(\d+)\s*([a-z]?)(?:i?b)?$/i.exec(textOf(value)?.trim() ?? "") ?? [];
+  const unit = units[letter.toLowerCase()];
+  const amount = Number(digits) * (unit ?? 0);
+  if (Number.isSafeInteger(amount) && amount > 0) return amount;
+  const letters = Object.keys(units).filter((each) => each !== "");
+  throw new Fault(`Config file ${path}: cache.${key} is no amount above zero`, {
+    next: `Write a whole number${letters.length === 0 ? "" : ` with ${letters.join(", ")} behind it, such as 7${letters.at(-1) ?? ""}`}`,
+  });
 }
 
 /** Makes `remote` the cache; undefined goes back to files. @returns what the user should know besides */

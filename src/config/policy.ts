@@ -8,54 +8,45 @@
  *   contexts: [prod-*]
  *   namespaces: { deny: [payroll] }
  *   kinds: { deny: [Secret, pods/log] }
+ *   ai: [localhost, "*.llm.internal"]
  * ```
  */
 import { readFile } from "node:fs/promises";
 import type { LineCounter, Node, YAMLMap } from "yaml";
 import { Fault, messageOf } from "../fault.ts";
+import type { PolicyList, PolicyWord } from "../policy.ts";
 import type { ConfigPlace } from "./place.ts";
 import { readConfigText } from "./read.ts";
 import { keyIn } from "./write.ts";
-
-/** One word of a list, with the line on which it stands. */
-interface Word {
-  readonly text: string;
-  readonly line: number;
-}
-
-/** What is allowed, and what is not. A plain list is `allow`, of which words with `!` are `deny`. */
-interface Lists {
-  readonly allow?: readonly Word[];
-  /** The line of `allow`. */
-  readonly allowLine?: number;
-  readonly deny: readonly Word[];
-}
 
 /** A policy as its file states it. */
 export interface Policy {
   /** The file. */
   readonly origin: string;
-  readonly contexts?: Lists;
-  readonly namespaces?: Lists;
-  readonly kinds?: Lists;
+  readonly contexts?: PolicyList;
+  readonly namespaces?: PolicyList;
+  readonly kinds?: PolicyList;
+  /** Hosts of AI backends. */
+  readonly ai?: PolicyList;
 }
 
-const sections = ["contexts", "namespaces", "kinds"] as const;
+const sections = ["contexts", "namespaces", "kinds", "ai"] as const;
 
 const next =
-  "Write `contexts`, `namespaces` and `kinds`, each a list of names, or `allow:` and `deny:` with one; quote a name with !";
+  "Write `contexts`, `namespaces`, `kinds` and `ai`, each a list of names, or `allow:` and `deny:` with one; quote a name with ! or *";
 
 /**
- * The policies that hold: of the config file, and of the file that the user named. Both must allow what is read.
+ * The policies that hold: of the config file, its `ai.allowedHosts`, and of the file that the user named. All must allow
+ * what is read, and where it is sent.
  *
  * @throws Fault when one cannot be read or understood.
  */
 export async function readPolicies(place: ConfigPlace, file: string | undefined): Promise<readonly Policy[]> {
   const config = await readConfigText(place);
   // The parser is loaded only where there may be something to parse.
-  const own = /policy/i.test(config.text) ? await policyIn(config.text, config.path, "section") : undefined;
-  const named = file === undefined ? undefined : await policyIn(await readPolicyText(file), file, "file");
-  return [own, named].filter((policy) => policy !== undefined);
+  const own = /policy|allowedhosts/i.test(config.text) ? await policiesIn(config.text, config.path, "section") : [];
+  const named = file === undefined ? [] : await policiesIn(await readPolicyText(file), file, "file");
+  return [...own, ...named];
 }
 
 async function readPolicyText(file: string): Promise<string> {
@@ -69,8 +60,8 @@ async function readPolicyText(file: string): Promise<string> {
   }
 }
 
-/** Undefined when the file is a config without a policy. */
-async function policyIn(text: string, origin: string, form: "section" | "file"): Promise<Policy | undefined> {
+/** None when the file is a config without a policy. */
+async function policiesIn(text: string, origin: string, form: "section" | "file"): Promise<readonly Policy[]> {
   const { isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml");
   const counter: LineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter });
@@ -88,9 +79,9 @@ async function policyIn(text: string, origin: string, form: "section" | "file"):
       line: isScalar(key) ? lineOf(key) : lineOf(map),
       value,
     }));
-  const wordsOf = (value: unknown, line: number, what: string): readonly Word[] => {
+  const wordsOf = (value: unknown, line: number, what: string): readonly PolicyWord[] => {
     const items: readonly unknown[] = isSeq(value) ? value.items : [value];
-    const words = items.map((item): Word => {
+    const words = items.map((item): PolicyWord => {
       const text = isScalar(item) && typeof item.value === "string" ? item.value.trim() : "";
       const at = isScalar(item) ? lineOf(item) : line;
       if (!/^!?[\w.:*/@-]+$/.test(text)) throw wrong(at, `${what} must hold names`);
@@ -99,14 +90,14 @@ async function policyIn(text: string, origin: string, form: "section" | "file"):
     if (words.length === 0) throw wrong(line, `${what} is empty`);
     return words;
   };
-  const listsOf = (value: unknown, line: number, section: string): Lists => {
+  const listsOf = (value: unknown, line: number, section: string): PolicyList => {
     if (!isMap(value)) {
       const words = wordsOf(value, line, section);
       const allow = words.filter((word) => !word.text.startsWith("!"));
       const deny = words.flatMap((word) => (word.text.startsWith("!") ? [{ ...word, text: word.text.slice(1) }] : []));
       return { ...(allow.length > 0 && { allow, allowLine: line }), deny };
     }
-    let lists: Lists = { deny: [] };
+    let lists: PolicyList = { deny: [] };
     for (const { key, line: at, value: list } of entriesOf(value)) {
       if (key !== "allow" && key !== "deny") throw wrong(at, `"${key}" is not known below ${section}`);
       // Nothing may be allowed: that is a policy too.
@@ -123,7 +114,8 @@ async function policyIn(text: string, origin: string, form: "section" | "file"):
   const whole = document.contents;
   const key = keyIn(whole, "policy");
   const within = key === undefined ? undefined : document.get(key, true);
-  if (form === "section" && key === undefined) return undefined;
+  const hosts = form === "section" ? allowedHosts() : [];
+  if (form === "section" && key === undefined) return hosts;
   const map = key === undefined ? whole : within;
   const first = isMap(whole) ? entriesOf(whole).find((entry) => entry.key === key) : undefined;
   if (!isMap(map)) throw wrong(first?.line ?? 1, "this is not a map");
@@ -135,5 +127,12 @@ async function policyIn(text: string, origin: string, form: "section" | "file"):
     if (section === undefined) throw wrong(line, `"${name}" is not known`);
     policy = { ...policy, [section]: listsOf(value, line, section) };
   }
-  return policy;
+  return [policy, ...hosts];
+
+  /** `ai.allowedHosts`: a list of hosts, to which `policy.ai` is added. */
+  function allowedHosts(): readonly Policy[] {
+    const ai: unknown = document.get(keyIn(whole, "ai") ?? "", true);
+    const entry = isMap(ai) ? entriesOf(ai).find(({ key: name }) => name.toLowerCase() === "allowedhosts") : undefined;
+    return entry === undefined ? [] : [{ origin, ai: listsOf(entry.value, entry.line, "ai.allowedHosts") }];
+  }
 }

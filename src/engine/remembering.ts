@@ -13,6 +13,7 @@ export function remembering(source: ClusterSource): RememberingSource {
   return {
     source: {
       info: source.info,
+      ...(source.user !== undefined && { user: source.user }),
       async read(request) {
         last = await source.read(request);
         return last;

@@ -128,5 +128,5 @@ describe("the role", () => {
 test.each([["--policy"], ["--audit-log"]])("%s is about live clusters", async (flag) => {
   const run = await home.run(["analyze", "--from", "examples/broken-shop.tar.gz", flag, "file"]);
   expect(run.code).toBe(2);
-  expect(run.stderr).toContain(`${flag} is about what a live cluster is asked`);
+  expect(run.stderr).toContain(`${flag} is about what a live cluster or an AI backend is asked`);
 });

@@ -47,6 +47,9 @@ describe("a file of its own", () => {
     ["- shop\n", ":1: this is not a map"],
     ["", ":1: this is not a map"],
     ["policy:\n", "this is not a map"],
+    ["ai: []\n", ":1: ai is empty"],
+    ["ai: false\n", ":1: ai must hold names"],
+    ["ai: ['https://api.example/v1?a=b']\n", ":1: ai must hold names"],
     ["kinds: [a]\nkinds: [b]\n", ":2: this is not valid YAML"],
     ["kinds: [\n", "this is not valid YAML"],
   ])("%j is refused", async (text, why) => {
@@ -78,6 +81,16 @@ describe("the config file", () => {
     expect(await readPolicies({ path: config, explicit: true }, file)).toMatchObject([
       { origin: config, kinds: { deny: [{ text: "Secret", line: 3 }] } },
       { origin: file, namespaces: { allow: [{ text: "shop", line: 1 }] } },
+    ]);
+  });
+
+  it("may list the hosts of AI backends twice, and both lists hold", async () => {
+    const path = written(
+      "ai:\n  defaultprovider: ollama\n  allowedhosts: [localhost]\npolicy:\n  ai: ['*', '!*.example']\n",
+    );
+    expect(await readPolicies({ path, explicit: true }, undefined)).toEqual([
+      { origin: path, ai: { allow: [{ text: "*", line: 5 }], allowLine: 5, deny: [{ text: "*.example", line: 5 }] } },
+      { origin: path, ai: { allow: [{ text: "localhost", line: 3 }], allowLine: 3, deny: [] } },
     ]);
   });
 });

@@ -10,7 +10,7 @@ import {
   type CompletionRequest,
   type IAI,
 } from "../backend.ts";
-import { type Exchange, failureOf, refusal, waitOf } from "./failure.ts";
+import { causesOf, type Exchange, failureOf, refusal, waitOf } from "./failure.ts";
 import type { Fetch, Transport } from "./transport.ts";
 
 /** What a call asks of the model, without what the model has refused before. */
@@ -31,6 +31,8 @@ export interface Attempt {
   readonly sampling: Sampling;
   /** `fetch` that belongs to this call: it ends with the call's signal, and failures are told by what it saw. */
   readonly fetch: Fetch;
+  /** The same for access tokens: nothing of a cluster may go this way. */
+  readonly identityFetch: Fetch;
   /** For SDKs that do not use `fetch`. */
   readonly signal: AbortSignal;
 }
@@ -43,8 +45,6 @@ export interface Adapter {
   /** The settings, besides those that the transport takes, that reach the vendor. */
   readonly honours: readonly (keyof BackendSettings)[];
   readonly warnings?: readonly string[];
-  /** Where the call goes, for SDKs that do not use `fetch`. */
-  readonly host?: string;
   complete(attempt: Attempt): AsyncIterable<CompletionPart>;
   close?(): void;
 }
@@ -90,16 +90,18 @@ export function backendOf(adapter: Adapter): IAI {
   const refused = new Set<keyof Sampling>();
   return {
     getName: () => name,
+    host: transport.host,
     warnings,
     async *getCompletion(request, signal) {
       for (;;) {
         signal.throwIfAborted();
         const sampling = samplingOf(settings, request, refused);
-        const exchange: Exchange = { host: adapter.host };
+        const exchange: Exchange = { host: transport.host };
         let hasText = false;
         try {
-          const fetch = fetchOf(name, transport, exchange, signal);
-          for await (const part of adapter.complete({ request, sampling, fetch, signal })) {
+          const fetch = fetchOf(name, transport.fetch, exchange, signal);
+          const identityFetch = fetchOf(name, transport.identityFetch, exchange, signal);
+          for await (const part of adapter.complete({ request, sampling, fetch, identityFetch, signal })) {
             if (part.text.trim() !== "") hasText = true;
             if (part.text !== "" || part.usage !== undefined) yield part;
           }
@@ -107,7 +109,8 @@ export function backendOf(adapter: Adapter): IAI {
           return;
         } catch (error) {
           signal.throwIfAborted();
-          if (error instanceof Fault) throw error;
+          const fault = [...causesOf(error), ...causesOf(exchange.error)].find((cause) => cause instanceof Fault);
+          if (fault !== undefined) throw fault;
           const failure = failureOf(name, error, exchange, settings);
           const parameter = hasText ? undefined : refusedBy(failure, sampling);
           if (parameter === undefined) throw failure;
@@ -150,7 +153,7 @@ function refusedBy({ status, message }: BackendFailure, sampling: Sampling): (ty
   return refusable.find(([field, spelling]) => sampling[field] !== undefined && spelling.test(message));
 }
 
-function fetchOf(name: string, transport: Transport, exchange: Exchange, signal: AbortSignal): Fetch {
+function fetchOf(name: string, send: Fetch, exchange: Exchange, signal: AbortSignal): Fetch {
   return async (input, init) => {
     const own = init?.signal;
     const address = input instanceof Request ? input.url : String(input);
@@ -158,7 +161,7 @@ function fetchOf(name: string, transport: Transport, exchange: Exchange, signal:
     const together = own === undefined || own === null ? signal : AbortSignal.any([signal, own]);
     exchange.status = undefined;
     exchange.error = undefined;
-    const response = await transport.fetch(input, { ...init, signal: together }).catch((error: unknown) => {
+    const response = await send(input, { ...init, signal: together }).catch((error: unknown) => {
       exchange.error = error;
       throw error;
     });

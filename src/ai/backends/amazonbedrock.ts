@@ -1,7 +1,7 @@
 import type { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import type { BackendFactory, CompletionPart, IAI } from "../backend.ts";
 import { type Attempt, backendOf, costOf, required } from "./adapter.ts";
-import { awsAddress, awsOptions, awsRegion, regionWarnings, withHeaders } from "./aws.ts";
+import { awsAddress, awsOptions, awsRegion, regionWarnings, atTheDoor } from "./aws.ts";
 import { families, type Family, numberAt, textAt } from "./bedrock-families.ts";
 import { converse } from "./converse.ts";
 import { refusal } from "./failure.ts";
@@ -13,23 +13,22 @@ const name = "amazonbedrock";
 export const amazonbedrock: BackendFactory = {
   name,
   defaultModel: undefined,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const model = required(name, settings, "model");
     const region = awsRegion(name, settings);
     const {
       default: { BedrockRuntimeClient },
     } = await import("@aws-sdk/client-bedrock-runtime");
-    const transport = await openTransport(name, settings);
     const address = awsAddress(name, settings, "bedrock-runtime", region);
+    const transport = await openTransport(name, settings, guard, address);
     const client = new BedrockRuntimeClient(await awsOptions(name, settings, transport, address, region));
-    withHeaders(client, settings.customHeaders);
+    atTheDoor(client, transport, settings.customHeaders);
     // The ARN of an inference profile does not name its model's family; Converse needs none.
     const family = families.find(({ pattern }) => pattern.test(model));
     return backendOf({
       name,
       settings,
       transport,
-      host: new URL(address).host,
       warnings: regionWarnings(name, settings, region),
       honours: [
         "model",

@@ -1,6 +1,6 @@
 import type { BackendFactory, IAI } from "../backend.ts";
 import { type Attempt, backendOf, required } from "./adapter.ts";
-import { awsAddress, awsOptions, awsRegion, withHeaders } from "./aws.ts";
+import { awsAddress, awsOptions, awsRegion, atTheDoor } from "./aws.ts";
 import { textAt } from "./bedrock-families.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -19,17 +19,17 @@ const answers: readonly (readonly (string | number)[])[] = [
 export const amazonsagemaker: BackendFactory = {
   name,
   defaultModel: undefined,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const endpointName = required(name, settings, "endpointName");
     // The endpoint is the model.
     const region = awsRegion(name, { ...settings, model: "" });
     const {
       default: { InvokeEndpointCommand, SageMakerRuntimeClient },
     } = await import("@aws-sdk/client-sagemaker-runtime");
-    const transport = await openTransport(name, settings);
     const address = awsAddress(name, settings, "runtime.sagemaker", region);
+    const transport = await openTransport(name, settings, guard, address);
     const client = new SageMakerRuntimeClient(await awsOptions(name, settings, transport, address, region));
-    withHeaders(client, settings.customHeaders);
+    atTheDoor(client, transport, settings.customHeaders);
     async function* complete({ request, sampling, signal }: Attempt): ReturnType<IAI["getCompletion"]> {
       const { temperature, topP, topK, maxTokens, stopSequences } = sampling;
       const system = request.system === "" ? [] : [{ role: "system", content: request.system }];
@@ -53,7 +53,6 @@ export const amazonsagemaker: BackendFactory = {
       name,
       settings,
       transport,
-      host: new URL(address).host,
       honours: [
         "baseURL",
         "endpointName",

@@ -12,13 +12,13 @@ const defaultMaxTokens = 2048;
 export const anthropic: BackendFactory = {
   name,
   defaultModel: defaultModels.anthropic,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const apiKey = requiredKey(name, settings);
     const address = baseAddress(name, settings.baseURL || "https://api.anthropic.com");
     const baseURL = address.replace(/(\/v1)?\/messages$/, "").replace(/\/v1$/, "");
     const model = settings.model || defaultModels.anthropic;
     const { default: Anthropic } = await import("@anthropic-ai/sdk");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, baseURL);
     async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
       const client = new Anthropic({
         apiKey,

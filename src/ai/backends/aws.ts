@@ -58,19 +58,30 @@ export function regionWarnings(name: string, { providerRegion }: BackendSettings
   return [`${name}: the model's ARN is of region ${region}; providerregion ${providerRegion} is not used`];
 }
 
-/** Puts headers into every request of a client, before it is signed. */
-export function withHeaders(
+/**
+ * Checks where every request of a client goes, which AWS's environment and profiles may change, and puts headers into it,
+ * before it is signed.
+ */
+export function atTheDoor(
   client: { readonly middlewareStack: { add(middleware: never, options: never): void } },
+  transport: Pick<Transport, "check">,
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const middleware = (next: (call: AwsCall) => Promise<unknown>) => async (call: AwsCall) => {
+    const { protocol = "https:", hostname, port } = call.request;
+    transport.check(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`);
     Object.assign(call.request.headers, headers);
     return next(call);
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each client types its own stack; `build` calls have an HTTP request
-  client.middlewareStack.add(middleware as never, { step: "build", name: "customHeaders" } as never);
+  client.middlewareStack.add(middleware as never, { step: "build", name: "door" } as never);
 }
 
 interface AwsCall {
-  readonly request: { readonly headers: Record<string, string> };
+  readonly request: {
+    readonly protocol?: string;
+    readonly hostname: string;
+    readonly port?: number;
+    readonly headers: Record<string, string>;
+  };
 }

@@ -13,7 +13,7 @@ const firstWithMaxCompletionTokens = "2024-09-01";
 export const azureopenai: BackendFactory = {
   name,
   defaultModel: undefined,
-  async configure(settings) {
+  async configure(settings, guard) {
     const base = baseAddress(name, required(name, settings, "baseURL")).replace(/\/openai$/, "");
     const apiType = (settings.azureAPIType || "AZURE").toUpperCase();
     if (!apiTypes.includes(apiType)) {
@@ -28,6 +28,7 @@ export const azureopenai: BackendFactory = {
     return chatCompletions({
       name,
       settings,
+      guard,
       model: settings.model || deployment,
       baseURL: apiType === "CLOUDFLARE_AZURE" ? base : `${base}/openai/deployments/${encodeURIComponent(deployment)}`,
       key: apiType === "AZURE_AD" ? key : undefined,

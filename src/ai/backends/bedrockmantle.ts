@@ -9,7 +9,7 @@ const name = "bedrockmantle";
 export const bedrockmantle: BackendFactory = {
   name,
   defaultModel: undefined,
-  async configure(settings) {
+  async configure(settings, guard) {
     const model = required(name, settings, "model");
     const baseURL =
       settings.baseURL || `https://bedrock-mantle.${required(name, settings, "providerRegion")}.api.aws/v1`;
@@ -22,6 +22,7 @@ export const bedrockmantle: BackendFactory = {
     return chatCompletions({
       name,
       settings,
+      guard,
       model,
       baseURL: baseAddress(name, baseURL),
       key,

@@ -1,5 +1,6 @@
 /** The chat API of OpenAI, which half of all vendors speak: one adapter for all of them, through OpenAI's SDK. */
 import type { BackendSettings, IAI } from "../backend.ts";
+import type { HostGuard } from "../door.ts";
 import { type Attempt, backendOf, costOf } from "./adapter.ts";
 import { refusal } from "./failure.ts";
 import { openTransport } from "./transport.ts";
@@ -8,6 +9,7 @@ import { openTransport } from "./transport.ts";
 export interface ChatCompletions {
   readonly name: string;
   readonly settings: BackendSettings;
+  readonly guard: HostGuard;
   readonly model: string;
   readonly baseURL: string;
   /** Sent as bearer token; undefined where the server wants none. */
@@ -23,9 +25,9 @@ export interface ChatCompletions {
 
 /** Sets up a backend that speaks OpenAI's chat API. */
 export async function chatCompletions(vendor: ChatCompletions): Promise<IAI> {
-  const { name, settings, model, baseURL, key, headers, query, maxTokensField, warnings, honours = [] } = vendor;
+  const { name, settings, guard, model, baseURL, key, headers, query, maxTokensField, warnings, honours = [] } = vendor;
   const { default: OpenAI } = await import("openai");
-  const transport = await openTransport(name, settings);
+  const transport = await openTransport(name, settings, guard, baseURL);
   const takesTopK = honours.includes("topK");
   async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
     // Nothing is left to the SDK's own environment variables: they could send the text elsewhere.

@@ -10,14 +10,14 @@ const name = "cohere";
 export const cohere: BackendFactory = {
   name,
   defaultModel: defaultModels.cohere,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const token = requiredKey(name, settings);
     const baseUrl = baseAddress(name, settings.baseURL || "https://api.cohere.com").replace(/\/v[12]$/, "");
     const model = settings.model || defaultModels.cohere;
     const {
       default: { CohereClientV2 },
     } = await import("cohere-ai");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, baseUrl);
     async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
       const client = new CohereClientV2({ token, baseUrl, maxRetries: 0, fetch });
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;

@@ -10,9 +10,9 @@ const name = "customrest";
 export const customrest: BackendFactory = {
   name,
   defaultModel: defaultModels.customrest,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const address = baseAddress(name, settings.baseURL || "http://localhost:11434");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, address);
     async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;
       const response = await fetch(address, {

@@ -98,7 +98,7 @@ function scrubbed(failure: BackendFailure, settings: BackendSettings): BackendFa
 }
 
 /** The error and what led to it, outermost first. */
-function causesOf(error: unknown): readonly unknown[] {
+export function causesOf(error: unknown): readonly unknown[] {
   const causes: unknown[] = [];
   for (let cause = error; cause !== undefined && cause !== null && causes.length < 8; cause = fieldOf(cause, "cause")) {
     causes.push(cause);

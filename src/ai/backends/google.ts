@@ -26,16 +26,16 @@ function replaceGlobalFetch(): void {
 export const google: BackendFactory = {
   name,
   defaultModel: defaultModels.google,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const key = requiredKey(name, settings);
     const baseUrl = baseAddress(name, settings.baseURL || "https://generativelanguage.googleapis.com");
     const tokens = key.trimStart().startsWith("{") ? accessTokens(name, serviceAccountOf(name, key)) : undefined;
     const { GoogleGenerativeAI } = await import("@google/generative-ai");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, baseUrl);
     replaceGlobalFetch();
-    async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
+    async function* complete({ request, sampling, fetch, identityFetch }: Attempt): ReturnType<IAI["getCompletion"]> {
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;
-      const customHeaders = tokens && { authorization: `Bearer ${await tokens(fetch)}` };
+      const customHeaders = tokens && { authorization: `Bearer ${await tokens(identityFetch)}` };
       const model = new GoogleGenerativeAI(tokens === undefined ? key : "service-account").getGenerativeModel(
         {
           model: settings.model || defaultModels.google,

@@ -10,12 +10,13 @@ const name = "googlevertexai";
 export const googlevertexai: BackendFactory = {
   name,
   defaultModel: defaultModels.googlevertexai,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const project = required(name, settings, "providerId");
     const location = required(name, settings, "providerRegion");
-    const baseUrl = settings.baseURL ? baseAddress(name, settings.baseURL) : undefined;
+    const host = location === "global" ? "aiplatform.googleapis.com" : `${location}-aiplatform.googleapis.com`;
+    const baseUrl = baseAddress(name, settings.baseURL || `https://${host}`);
     const { GoogleGenAI } = await import("@google/genai");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, baseUrl);
     async function* complete({ request, sampling, fetch, signal }: Attempt): ReturnType<IAI["getCompletion"]> {
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema } = sampling;
       const client = new GoogleGenAI({
@@ -23,11 +24,11 @@ export const googlevertexai: BackendFactory = {
         project,
         location,
         apiVersion: "v1",
-        httpOptions: { fetch, retryOptions: { attempts: 1 }, ...(baseUrl !== undefined && { baseUrl }) },
+        httpOptions: { fetch, retryOptions: { attempts: 1 }, baseUrl },
         // Where tokens come from may lie behind the same proxy.
         googleAuthOptions: {
           projectId: project,
-          clientOptions: { transporterOptions: { fetchImplementation: transport.fetch } },
+          clientOptions: { transporterOptions: { fetchImplementation: transport.identityFetch } },
         },
       });
       const chunks = await client.models.generateContentStream({

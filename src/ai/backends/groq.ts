@@ -9,10 +9,11 @@ const name = "groq";
 export const groq: BackendFactory = {
   name,
   defaultModel: defaultModels.groq,
-  configure: async (settings) =>
+  configure: async (settings, guard) =>
     chatCompletions({
       name,
       settings,
+      guard,
       model: settings.model || defaultModels.groq,
       baseURL: baseAddress(name, settings.baseURL || "https://api.groq.com/openai/v1"),
       key: requiredKey(name, settings),

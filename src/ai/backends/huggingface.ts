@@ -11,7 +11,7 @@ const router = "https://router.huggingface.co/v1";
 export const huggingface: BackendFactory = {
   name,
   defaultModel: defaultModels.huggingface,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const accessToken = requiredKey(name, settings);
     const named = settings.model || defaultModels.huggingface;
     const isAddress = /^https?:\/\//.test(named);
@@ -19,7 +19,7 @@ export const huggingface: BackendFactory = {
     // An endpoint of one's own serves one model, whatever it is called.
     const model = isAddress ? "tgi" : named;
     const { InferenceClient } = await import("@huggingface/inference");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, endpointUrl);
     async function* complete({ request, sampling, fetch, signal }: Attempt): ReturnType<IAI["getCompletion"]> {
       const client = new InferenceClient(accessToken, { fetch, retry_on_error: false, signal });
       const { temperature, topP, topK, maxTokens, stopSequences, responseSchema, usage } = sampling;

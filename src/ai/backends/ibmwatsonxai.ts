@@ -13,7 +13,7 @@ const apiVersion = "2025-02-11";
 export const ibmwatsonxai: BackendFactory = {
   name,
   defaultModel: defaultModels.ibmwatsonxai,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const apikey = requiredKey(name, settings);
     const projectId = required(name, settings, "providerId");
     const { WATSONX_URL_HOST: host, WATSONX_IAM_HOST: tokenHost } = process.env;
@@ -24,7 +24,7 @@ export const ibmwatsonxai: BackendFactory = {
     const {
       default: { IamAuthenticator },
     } = await import("ibm-cloud-sdk-core");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, serviceUrl);
     // The SDK's HTTP client has proxies of its own, which know less than ours; and it would follow redirects.
     const axios = { proxy: false, maxRedirects: 0 };
     const authenticator = new IamAuthenticator({
@@ -73,7 +73,6 @@ export const ibmwatsonxai: BackendFactory = {
       name,
       settings,
       transport,
-      host: new URL(serviceUrl).host,
       warnings:
         settings.providerRegion || settings.baseURL || host
           ? []

@@ -8,10 +8,11 @@ const name = "litellm";
 export const litellm: BackendFactory = {
   name,
   defaultModel: undefined,
-  configure: async (settings) =>
+  configure: async (settings, guard) =>
     chatCompletions({
       name,
       settings,
+      guard,
       model: required(name, settings, "model"),
       baseURL: baseAddress(name, settings.baseURL || "http://localhost:4000/v1"),
       key: settings.password || undefined,

@@ -8,10 +8,11 @@ const name = "localai";
 export const localai: BackendFactory = {
   name,
   defaultModel: undefined,
-  configure: async (settings) =>
+  configure: async (settings, guard) =>
     chatCompletions({
       name,
       settings,
+      guard,
       baseURL: baseAddress(name, required(name, settings, "baseURL")),
       model: required(name, settings, "model"),
       key: settings.password || undefined,

@@ -19,13 +19,14 @@ const name = "oci";
 export const oci: BackendFactory = {
   name,
   defaultModel: undefined,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const model = required(name, settings, "model");
     const compartmentId = required(name, settings, "compartmentId");
     const { common, GenerativeAiInferenceClient } = await loadSdk();
     const { provider, region } = await identity(common, settings);
     const base = settings.baseURL ? baseAddress(name, settings.baseURL) : undefined;
-    const transport = await openTransport(name, settings);
+    const inference = base ?? `https://inference.generativeai.${region}.oci.oraclecloud.com`;
+    const transport = await openTransport(name, settings, guard, inference);
     const signer = new common.DefaultRequestSigner(provider);
     let serving: Promise<Serving> | undefined;
 
@@ -47,7 +48,7 @@ export const oci: BackendFactory = {
           circuitBreaker: new common.CircuitBreaker({ disableClientCircuitBreaker: true }),
         },
       );
-      client.endpoint = base ?? `https://inference.generativeai.${region}.oci.oraclecloud.com`;
+      client.endpoint = inference;
       const chatRequest = vendor === "cohere" ? cohereRequest(request, sampling) : genericRequest(request, sampling);
       const answer = await client.chat({ chatDetails: { compartmentId, servingMode, chatRequest } });
       // The SDK's types leave out what it does: a streamed answer is handed on as it is.

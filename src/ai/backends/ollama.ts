@@ -10,12 +10,12 @@ const name = "ollama";
 export const ollama: BackendFactory = {
   name,
   defaultModel: defaultModels.ollama,
-  async configure(settings): Promise<IAI> {
+  async configure(settings, guard): Promise<IAI> {
     const host = baseAddress(name, settings.baseURL || "http://localhost:11434");
     const model = settings.model || defaultModels.ollama;
     // The main entry adds only reading of image files, and a polyfill of fetch.
     const { Ollama } = await import("ollama/browser");
-    const transport = await openTransport(name, settings);
+    const transport = await openTransport(name, settings, guard, host);
     async function* complete({ request, sampling, fetch }: Attempt): ReturnType<IAI["getCompletion"]> {
       // A server behind a gateway may want a token.
       const headers = settings.password ? { authorization: `Bearer ${settings.password}` } : {};

@@ -9,10 +9,11 @@ const name = "openai";
 export const openai: BackendFactory = {
   name,
   defaultModel: defaultModels.openai,
-  configure: async (settings) =>
+  configure: async (settings, guard) =>
     chatCompletions({
       name,
       settings,
+      guard,
       model: settings.model || defaultModels.openai,
       baseURL: baseAddress(name, settings.baseURL || "https://api.openai.com/v1"),
       key: requiredKey(name, settings),

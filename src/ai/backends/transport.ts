@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
 import { Fault, messageOf } from "../../fault.ts";
 import type { BackendSettings } from "../backend.ts";
+import { type HostGuard, isLoopback } from "../door.ts";
 
 /** `fetch` as SDKs ask for it. */
 export type Fetch = typeof globalThis.fetch;
@@ -23,7 +24,14 @@ export interface Agents {
 
 /** Connections with the proxy, the certificate authorities and the headers of one backend's settings. */
 export interface Transport {
+  /** Of the server that is asked. */
+  readonly host: string;
+  /** For questions: refuses what the guard refuses. */
   readonly fetch: Fetch;
+  /** For access tokens, from wherever they come: nothing of a cluster may go this way. */
+  readonly identityFetch: Fetch;
+  /** @throws Fault when a question may not go to `url` */
+  check(url: string): void;
   /** The agents for the server at `url`. */
   agentsFor(url: string): Agents;
   close(): void;
@@ -32,9 +40,17 @@ export interface Transport {
 /**
  * Opens what connections need; no connection is made yet.
  *
- * @throws Fault when the proxy's address or the CA file cannot be used.
+ * @param address where questions go
+ * @throws Fault when `guard` does not let them go there, or the proxy's address or the CA file cannot be used.
  */
-export async function openTransport(name: string, settings: BackendSettings): Promise<Transport> {
+export async function openTransport(
+  name: string,
+  settings: BackendSettings,
+  guard: HostGuard,
+  address: string,
+): Promise<Transport> {
+  const check = (url: string): void => guard(name, url);
+  check(address);
   const { proxyEndpoint, caFile, customHeaders } = settings;
   const authorities =
     caFile === undefined ? {} : { ca: [...getCACertificates("default"), await readPem(name, caFile)] };
@@ -43,9 +59,16 @@ export async function openTransport(name: string, settings: BackendSettings): Pr
   const outward = proxied === undefined ? direct : withProxy(name, { ...authorities, proxyEnv: proxied });
   const agentsFor = (url: string): Agents =>
     proxyEndpoint === undefined && isLoopback(new URL(url).hostname) ? direct : outward;
+  const sent: Fetch = async (input, init) => send(new Request(input, init), agentsFor, customHeaders ?? {});
   return {
+    host: new URL(address).host,
     agentsFor,
-    fetch: async (input, init) => send(new Request(input, init), agentsFor, customHeaders ?? {}),
+    check,
+    fetch: async (input, init) => {
+      check(input instanceof Request ? input.url : String(input));
+      return sent(input, init);
+    },
+    identityFetch: sent,
     close: () => {
       for (const { httpAgent, httpsAgent } of [direct, outward]) {
         httpAgent.destroy();
@@ -104,11 +127,6 @@ async function readPem(name: string, caFile: string): Promise<string> {
     throw new Fault(`caFile "${caFile}" of backend ${name} holds no PEM certificate`, { next });
   }
   return pem;
-}
-
-/** Whether a host is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[?::1\]?)$/i.test(hostname);
 }
 
 async function send(

@@ -14,14 +14,16 @@ export interface FileCacheBounds {
 }
 
 const defaultBounds: FileCacheBounds = { maxEntries: 10_000, maxBytes: 100 * 1024 * 1024 };
-/** Looking through the folder costs more than a write: done at the first and then after this many. */
+/** Looking through the folder costs more than a write: done at the first, after this many, and at the end. */
 const writesBetweenLooks = 100;
 
 const keyName = /^[0-9a-f]{64}$/;
 
 /** Keeps explanations in `folder`, which is made when something is stored. */
-export function fileCache(folder: string, bounds: FileCacheBounds = defaultBounds): CacheDriver {
+export function fileCache(folder: string, given: Partial<FileCacheBounds> = {}): CacheDriver {
+  const bounds = { ...defaultBounds, ...given };
   let writes = 0;
+  let isTidy = true;
   const entries = async (): Promise<readonly (CacheEntry & { updatedAt: number; sizeBytes: number })[]> => {
     const names = await readdir(folder).catch((error: unknown) => absent(error, []));
     const found = await Promise.all(
@@ -65,12 +67,16 @@ export function fileCache(folder: string, bounds: FileCacheBounds = defaultBound
       }
       if (writes % writesBetweenLooks === 0) await tidy();
       writes += 1;
+      isTidy = false;
     },
     delete: async (key) => rm(join(folder, checked(key)), { force: true }),
     entries: async function* () {
       yield* await entries();
     },
-    close: async () => undefined,
+    async close() {
+      if (!isTidy) await tidy();
+      isTidy = true;
+    },
   };
 }
 

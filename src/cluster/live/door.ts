@@ -32,6 +32,8 @@ interface Answer {
 export interface Door {
   /** Address of the API server. */
   readonly server: string;
+  /** Who asks: the user entry of the kubeconfig, and whom it acts as. */
+  readonly user: string;
   /**
    * Sends GET and gives the answer to `read`; waits for its turn when too many requests are in flight.
    *
@@ -277,6 +279,7 @@ export function openDoor(options: DoorOptions): Door {
 
   return {
     server: target.server,
+    user: reader.user,
     get: (path, accept, signal, read) => limit(() => get(path, accept, signal, read)),
     clockOffsetMs: () => clockOffsetMs,
     async close() {

@@ -88,6 +88,7 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
   };
   return {
     info,
+    user: door.user,
     async read(request) {
       const takenAt = Date.now() + door.clockOffsetMs();
       const { scope, notes } = await scopeOf(request, options, door, namespace);

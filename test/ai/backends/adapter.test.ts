@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ask, failureOf, parsed, question, sampling } from "./asking.ts";
+import { anyHost, ask, failureOf, parsed, question, sampling } from "./asking.ts";
 import { events, json, localServer } from "./local-server.ts";
 
 const ok = [
@@ -114,7 +114,7 @@ test("stops in the middle of an answer", async () => {
   });
   const stop = new AbortController();
   const { openai } = await import("../../../src/ai/backends/openai.ts");
-  const backend = await openai.configure({ ...settings, baseURL: server.url });
+  const backend = await openai.configure({ ...settings, baseURL: server.url }, anyHost);
   const answer = backend.getCompletion(question, stop.signal)[Symbol.asyncIterator]();
   expect((await answer.next()).value).toEqual({ text: "ok" });
   stop.abort(new Error("enough"));

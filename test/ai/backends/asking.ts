@@ -2,6 +2,7 @@
 import { asMasked } from "../../../src/anonymize/masked.ts";
 import { BackendFailure, type BackendSettings, type CompletionPart } from "../../../src/ai/backend.ts";
 import { backends } from "../../../src/ai/backends.ts";
+import { type HostGuard, hostGuard } from "../../../src/ai/door.ts";
 
 export const question = {
   system: asMasked("You explain Kubernetes."),
@@ -17,6 +18,9 @@ export const sampling = {
   stopSequences: ["HALT"],
 } satisfies BackendSettings;
 
+/** Lets questions go anywhere. */
+export const anyHost: HostGuard = hostGuard([]);
+
 /** What a backend answered, and what it said of itself. */
 export interface Answered {
   readonly text: string;
@@ -29,11 +33,15 @@ export interface Answered {
 export async function ask(
   name: string,
   settings: BackendSettings,
-  { signal = new AbortController().signal, request = question }: { signal?: AbortSignal; request?: Request } = {},
+  {
+    signal = new AbortController().signal,
+    request = question,
+    guard = anyHost,
+  }: { signal?: AbortSignal; request?: Request; guard?: HostGuard } = {},
 ): Promise<Answered> {
   const load = backends[name];
   if (load === undefined) throw new Error(`no backend ${name}`);
-  const backend = await (await load()).configure(settings);
+  const backend = await (await load()).configure(settings, guard);
   const parts: CompletionPart[] = [];
   try {
     for await (const part of backend.getCompletion(request, signal)) parts.push(part);

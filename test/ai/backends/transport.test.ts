@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { isLoopback, openTransport } from "../../../src/ai/backends/transport.ts";
+import { openTransport } from "../../../src/ai/backends/transport.ts";
+import { hostGuard, isLoopback } from "../../../src/ai/door.ts";
+import type { BackendSettings } from "../../../src/ai/backend.ts";
 import { Fault } from "../../../src/fault.ts";
 import { waitOf } from "../../../src/ai/backends/failure.ts";
 import { json, localServer } from "./local-server.ts";
@@ -10,6 +12,9 @@ import { json, localServer } from "./local-server.ts";
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+const open = async (settings: BackendSettings) =>
+  openTransport("openai", settings, hostGuard([]), "http://llm.example/v1");
 
 async function faultOf(asked: Promise<unknown>): Promise<Fault> {
   const error = await asked.catch((reason: unknown) => reason);
@@ -25,7 +30,7 @@ describe("proxies", () => {
     vi.stubEnv("http_proxy", undefined);
     vi.stubEnv("NO_PROXY", "inside.example");
     vi.stubEnv("no_proxy", undefined);
-    const transport = await openTransport("openai", {});
+    const transport = await open({});
     const answer = await transport.fetch("http://llm.example/v1", { method: "POST", body: "text" });
     expect(await answer.json()).toEqual({ from: "proxy" });
     expect(proxy.received[0]).toMatchObject({ path: "http://llm.example/v1", text: "text" });
@@ -36,7 +41,7 @@ describe("proxies", () => {
   });
 
   test("that are no addresses are refused before anything is sent", async () => {
-    const fault = await faultOf(openTransport("openai", { proxyEndpoint: "proxy.example:3128" }));
+    const fault = await faultOf(open({ proxyEndpoint: "proxy.example:3128" }));
     expect(fault.message).toBe("The proxy of backend openai is not an http or https address");
     expect(fault.next).toContain("http://proxy.example:3128");
   });
@@ -46,9 +51,9 @@ describe("caFile", () => {
   test("that is missing or holds no certificate is refused", async () => {
     const folder = await mkdtemp(join(tmpdir(), "ca-"));
     await writeFile(join(folder, "empty.pem"), "nothing");
-    const missing = await faultOf(openTransport("openai", { caFile: join(folder, "none.pem") }));
+    const missing = await faultOf(open({ caFile: join(folder, "none.pem") }));
     expect(missing.message).toMatch(/^Cannot read caFile ".*none.pem" of backend openai: ENOENT/);
-    const empty = await faultOf(openTransport("openai", { caFile: join(folder, "empty.pem") }));
+    const empty = await faultOf(open({ caFile: join(folder, "empty.pem") }));
     expect(empty.message).toContain("holds no PEM certificate");
     expect(empty.next).toContain("caFile");
     await rm(folder, { recursive: true });
