@@ -157,7 +157,8 @@ function serviceMissing(
     const similar = similarNames(serviceName, names);
     return {
       rule: "statefulset-service-missing",
-      severity: object.spec?.replicas === 0 ? "info" : "warning",
+      // Many run well without one and never meant to be found by name.
+      severity: (object.status?.readyReplicas ?? 0) >= (object.spec?.replicas ?? 1) ? "info" : "warning",
       object: ref,
       because: "the Service does not exist",
       cause,

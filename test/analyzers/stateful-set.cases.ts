@@ -104,8 +104,8 @@ export default cases(statefulSet, {
       expect: [{ rule: "replicas-short", ...said, severity: "warning" }],
     },
     {
-      name: "no Service of that name",
-      given: [db, pod(0), pod(1), pod(2)],
+      name: "no Service of that name, and not all members are ready",
+      given: [but(db, short(3, 2)), pod(0), pod(1), pod(2, unready("10m"))],
       expect: [
         {
           rule: "statefulset-service-missing",
@@ -114,7 +114,13 @@ export default cases(statefulSet, {
           because: "the Service does not exist",
           cause: "Service/shop/db",
         },
+        { rule: "replicas-short", ...said, severity: "warning" },
       ],
+    },
+    {
+      name: "no Service of that name, but every member is ready, as in Argo CD",
+      given: [db, pod(0), pod(1), pod(2)],
+      expect: [{ rule: "statefulset-service-missing", ...said, severity: "info", cause: "Service/shop/db" }],
     },
     {
       name: "no Service of that name, scaled to zero",
