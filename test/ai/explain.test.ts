@@ -10,6 +10,7 @@ import { field } from "../../src/findings/evidence.ts";
 import type { Incident, Report } from "../../src/findings/report.ts";
 import { namedRef } from "../../src/kube/object-ref.ts";
 import type { SnapshotInput } from "../../src/kube/snapshot.ts";
+import { namesOf, wordsOf } from "./names.ts";
 import { brokenShop } from "./shop.ts";
 
 let shop: { readonly report: Report; readonly input: SnapshotInput };
@@ -93,13 +94,9 @@ describe("what is sent", () => {
     await ask({ backend });
     expect(requests.length).toBe(new Set(masked().map(({ request }) => request.prompt)).size);
     expect(requests.length).toBeGreaterThan(20);
-    const words = new Set(
-      requests.flatMap(
-        ({ system, prompt }) => `${system}\n${prompt}`.match(/[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g) ?? [],
-      ),
-    );
+    const words = wordsOf(requests.map(({ system, prompt }) => `${system}\n${prompt}`).join("\n"));
     // Words that our own template uses may also be names of objects: they say nothing about the cluster.
-    const own = new Set((requests[0]?.system ?? "").match(/[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?/g));
+    const own = wordsOf(requests[0]?.system ?? "");
     const names = namesOf(shop.input).filter((name) => !own.has(name));
     expect(names.length).toBeGreaterThan(300);
     const leaked = names.filter((name) => words.has(name));
@@ -324,23 +321,3 @@ describe("the cache of answers", () => {
 });
 
 /** Names of objects and namespaces, hosts and addresses, that say whose cluster it is. */
-function namesOf(input: SnapshotInput): readonly string[] {
-  const names = maskingNames(input);
-  return names.filter((name) => name.length > 2);
-}
-
-function maskingNames(input: SnapshotInput): readonly string[] {
-  const kept =
-    /^(?:kube-|default$|system|local-path|coredns|nginx|metrics-server|ingress-nginx|cert-manager|standard|premium|etcd|batch$|node-exporter$)/;
-  const found = new Set<string>();
-  for (const objects of Object.values(input.objects)) {
-    for (const { metadata } of objects) {
-      for (const name of [metadata?.name, metadata?.namespace])
-        if (name !== undefined && !kept.test(name)) found.add(name);
-    }
-  }
-  for (const { status } of input.objects.Pod ?? []) if (status?.podIP !== undefined) found.add(status.podIP);
-  for (const { spec } of input.objects.Ingress ?? [])
-    for (const { host } of spec?.rules ?? []) if (host !== undefined) found.add(host);
-  return [...found];
-}

@@ -207,7 +207,7 @@ describe("where questions may go", () => {
     expect(line?.["refused"]).toContain(`${file}${why}`);
   });
 
-  test("ai.allowedHosts of the config does the same, and both must allow", async () => {
+  test("ai.allowedHosts of the config does the same, and both must allow", { timeout: 30_000 }, async () => {
     status = 200;
     bodies.length = 0;
     const { run, folder } = withBackend();
@@ -235,34 +235,38 @@ describe("where questions may go", () => {
 });
 
 describe("--audit-log", () => {
-  test("holds a line for every call, also of the cache, and nothing of what was said", async () => {
-    status = 200;
-    bodies.length = 0;
-    const { run, folder } = withBackend();
-    const record = join(folder, "audit.jsonl");
-    await run([...shop, "-e", "--audit-log", record]);
-    await run([...shop, "-e", "--audit-log", record]);
-    expect((await stat(record)).mode & 0o777).toBe(0o600);
-    const lines = await linesOf(record);
-    const calls = lines.filter(({ event }) => event === "ai");
-    expect(lines.filter(({ event }) => event === "run")).toHaveLength(2);
-    expect(calls.map(({ cached }) => cached)).toEqual([...bodies.map(() => false), ...bodies.map(() => true)]);
-    expect(calls[0]).toEqual({
-      time: expect.stringMatching(/^20\d\d-/),
-      event: "ai",
-      context: expect.any(String),
-      backend: "openai",
-      host: new URL(baseURL).host,
-      model: "gpt-5-mini",
-      prompt: expect.stringMatching(/^[0-9a-f]{64}$/),
-      outcome: "answered",
-      cached: false,
-    });
-    const prompts = calls.map(({ prompt }) => String(prompt));
-    expect(new Set(prompts).size).toBe(bodies.length);
-    expect(prompts.slice(0, bodies.length).toSorted()).toEqual(prompts.slice(bodies.length).toSorted());
-    expect(await readFile(record, "utf8")).not.toMatch(/It is as the facts say|ImagePull|kubectl|canary/);
-  });
+  test(
+    "holds a line for every call, also of the cache, and nothing of what was said",
+    { timeout: 30_000 },
+    async () => {
+      status = 200;
+      bodies.length = 0;
+      const { run, folder } = withBackend();
+      const record = join(folder, "audit.jsonl");
+      await run([...shop, "-e", "--audit-log", record]);
+      await run([...shop, "-e", "--audit-log", record]);
+      expect((await stat(record)).mode & 0o777).toBe(0o600);
+      const lines = await linesOf(record);
+      const calls = lines.filter(({ event }) => event === "ai");
+      expect(lines.filter(({ event }) => event === "run")).toHaveLength(2);
+      expect(calls.map(({ cached }) => cached)).toEqual([...bodies.map(() => false), ...bodies.map(() => true)]);
+      expect(calls[0]).toEqual({
+        time: expect.stringMatching(/^20\d\d-/),
+        event: "ai",
+        context: expect.any(String),
+        backend: "openai",
+        host: new URL(baseURL).host,
+        model: "gpt-5-mini",
+        prompt: expect.stringMatching(/^[0-9a-f]{64}$/),
+        outcome: "answered",
+        cached: false,
+      });
+      const prompts = calls.map(({ prompt }) => String(prompt));
+      expect(new Set(prompts).size).toBe(bodies.length);
+      expect(prompts.slice(0, bodies.length).toSorted()).toEqual(prompts.slice(bodies.length).toSorted());
+      expect(await readFile(record, "utf8")).not.toMatch(/It is as the facts say|ImagePull|kubectl|canary/);
+    },
+  );
 
   test("a failure says its status, once for each attempt", async () => {
     status = 401;
@@ -293,7 +297,7 @@ const configured = async (text: string) => {
 };
 
 describe("what the config says of explaining", () => {
-  test("ai.budget holds unless --ai-budget says otherwise", async () => {
+  test("ai.budget holds unless --ai-budget says otherwise", { timeout: 30_000 }, async () => {
     const { run } = await configured("ai: { budget: { maxCallsPerRun: 2 } }\n");
     expect((await run([...shop, "-e", "-c"])).stderr).toContain("20 incidents not explained: the budget is spent");
     expect(bodies).toHaveLength(2);
@@ -331,7 +335,7 @@ describe("what the config says of explaining", () => {
     }
   });
 
-  test("cache.ttl and --refresh-cache", async () => {
+  test("cache.ttl and --refresh-cache", { timeout: 30_000 }, async () => {
     const { run, folder } = await configured("cache: { ttl: 1h }\n");
     const cache = join(folder, ".cache", "k8sgpt");
     await run([...shop, "-e"]);

@@ -56,6 +56,7 @@ describe("flags", () => {
         "anonymize",
         "anonymize",
         "cache",
+        "refreshCache",
         "aiTimeout",
         "aiBudget",
         "dryRunExplain",
