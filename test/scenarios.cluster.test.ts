@@ -32,7 +32,14 @@ async function scenario(name: "broken-shop" | "healthy-town"): Promise<{ lab: Co
   labs.push(lab);
   await loadScenario(lab.client(), name, { waitForCron: true, matureMs });
   const source = await openLive(
-    { kubeconfig: lab.kubeconfig, requestTimeoutMs: 30_000, maxConcurrency: 10, userAgent: "k8sgpt/test", env: {} },
+    {
+      kubeconfig: lab.kubeconfig,
+      requestTimeoutMs: 30_000,
+      maxConcurrency: 10,
+      userAgent: "k8sgpt/test",
+      env: {},
+      readTls: true,
+    },
     AbortSignal.timeout(60_000),
   );
   sources.push(source);

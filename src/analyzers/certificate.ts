@@ -8,6 +8,7 @@ import { oncePerSnapshot } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, formatDuration, hourMs, minuteMs, parseTime } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
+import { datesEvidence, tlsSecret, useEvidence, usersOf } from "./rules/tls-secret.ts";
 
 type Certificate = KubeObject<"Certificate">;
 type IssuerKind = "Issuer" | "ClusterIssuer";
@@ -18,24 +19,34 @@ const issuingMs = 30 * minuteMs;
 
 const source = "concepts/services-networking/ingress/#tls";
 const describe = "kubectl -n {namespace} describe certificates.cert-manager.io {name}";
-const requests =
-  "kubectl -n {namespace} get certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io";
+const secretDates =
+  "kubectl -n {namespace} get secret {secret} -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout -dates -ext subjectAltName";
+/** What a rule on Certificates and Secrets does not know of one of them is left out with the command. */
+const requestKinds = "certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io";
+const requests = `kubectl -n {namespace} get ${requestKinds}`;
+const requestsOf = "kubectl -n {namespace} get {requests}";
+const describeOf = "kubectl -n {namespace} describe certificates.cert-manager.io {certificate}";
 
 export const certificate: Analyzer = defineAnalyzer({
   name: "Certificate",
   core: false,
-  needs: ["Certificate"],
-  uses: ["Issuer", "ClusterIssuer", "Ingress", "Secret"],
+  // With --read-tls it judges Secrets too, also where cert-manager is not installed.
+  needs: [],
+  uses: ["Certificate", "Issuer", "ClusterIssuer", "Ingress", "Gateway", "Secret", "Pod"],
   rules: {
     "tls-cert-expired": {
-      severity: "critical",
+      severity: ["critical", "info"],
       depth: 4,
       message: "A certificate has expired",
       why: "Browsers and clients refuse the site",
       fix: "Look at why it was not renewed: the Certificate's conditions, its newest request, and its issuer",
       source,
-      commands: [describe, requests],
-      silent: ["being deleted"],
+      commands: [describeOf, requestsOf, secretDates],
+      silent: [
+        "being deleted",
+        "a Secret that nothing names (info)",
+        "Secrets, without --read-tls; and those that a Certificate is kept in, which speaks for them",
+      ],
     },
     "tls-cert-expiring": {
       severity: ["critical", "warning", "info"],
@@ -44,10 +55,11 @@ export const certificate: Analyzer = defineAnalyzer({
       why: "Browsers and clients refuse the site from then on",
       fix: "Look at why it is not renewed: the Certificate's conditions, its newest request, and its issuer",
       source,
-      commands: [describe, requests],
+      commands: [describeOf, requestsOf, secretDates],
       silent: [
         "more than 21 days are left, or more than a sixth of its lifetime",
         "its renewal is planned for later (info)",
+        "a Secret that nothing names (info)",
       ],
     },
     "certificate-not-ready": {
@@ -103,6 +115,10 @@ export const certificate: Analyzer = defineAnalyzer({
       // An expired certificate is not ready either, and one without an issuer cannot be.
       if (gone === undefined && dates?.rule !== "tls-cert-expired") yield* notReady(snapshot, object, ref);
     }
+    for (const secret of snapshot.list("Secret")) {
+      const found = bySecret(snapshot, secret);
+      if (found !== undefined) yield found;
+    }
     for (const kind of ["Issuer", "ClusterIssuer"] as const) {
       for (const object of snapshot.list(kind)) yield* issuerNotReady(snapshot, object, refOf(kind, object), kind);
     }
@@ -150,11 +166,17 @@ function byDates(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Obser
   if (notAfter === undefined) return undefined;
   const left = notAfter - takenAt;
   const dates: Evidence[] = [field(ref, "status.notAfter", object.status?.notAfter)];
-  const found = { object: ref, related: ingressesOf(snapshot, object), ...causeOf(snapshot, object) };
+  const found = {
+    object: ref,
+    related: ingressesOf(snapshot, object),
+    ...causeOf(snapshot, object),
+    params: { certificate: ref.name, requests: requestKinds },
+  };
   if (left <= 0) {
     return {
       ...found,
       rule: "tls-cert-expired",
+      severity: "critical",
       evidence: [
         ...dates,
         fact(ref, "expired since", formatDuration(-left)),
@@ -164,8 +186,9 @@ function byDates(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Obser
       since: notAfter,
     };
   }
-  const lifetime = notAfter - (parseTime(object.status?.notBefore) ?? notAfter - 90 * dayMs);
-  const soon = Math.min(21 * dayMs, lifetime / 6);
+  const notBefore = parseTime(object.status?.notBefore);
+  const lifetime = notAfter - (notBefore ?? notAfter - 90 * dayMs);
+  const { soon, critical } = lead(notBefore, notAfter);
   const renewal = parseTime(object.status?.renewalTime);
   const late = renewal === undefined ? undefined : takenAt - renewal;
   // cert-manager tries again within minutes; an ACME server that is away for an hour is no news.
@@ -186,11 +209,79 @@ function byDates(snapshot: Snapshot, object: Certificate, ref: ObjectRef): Obser
   return {
     ...found,
     rule: "tls-cert-expiring",
-    severity: left <= Math.min(3 * dayMs, soon / 2) ? "critical" : "warning",
+    severity: left <= critical ? "critical" : "warning",
     because: isLate ? "its renewal is late" : "no renewal is planned",
     evidence,
     ...(isLate && renewal !== undefined && { since: renewal }),
   };
+}
+
+/** How much is left of a certificate when it is time to tell, and when time runs out. */
+function lead(notBefore: number | undefined, notAfter: number): { readonly soon: number; readonly critical: number } {
+  const lifetime = notAfter - (notBefore ?? notAfter - 90 * dayMs);
+  const soon = Math.min(21 * dayMs, lifetime / 6);
+  return { soon, critical: Math.min(3 * dayMs, soon / 2) };
+}
+
+/** A Secret whose certificates were read: the one of its chain that ends first counts. */
+function bySecret(snapshot: Snapshot, secret: KubeObject<"Secret">): Observation<Rule> | undefined {
+  const certificate = tlsSecret(snapshot, secret);
+  if (certificate?.state !== "valid" || isGoingAway(snapshot, secret) || isKept(snapshot, secret)) return undefined;
+  const ref = refOf("Secret", secret);
+  const { takenAt } = snapshot;
+  const [leaf] = certificate.chain;
+  const first = certificate.chain.reduce((a, b) => (b.notAfter < a.notAfter ? b : a));
+  const left = first.notAfter - takenAt;
+  const users = usersOf(snapshot, secret);
+  // Whether a Pod reads it is known only where Pods are.
+  const isIdle = users.length === 0 && snapshot.isComplete("Pod", ref.namespace);
+  const seen = {
+    object: ref,
+    related: users.slice(0, 20),
+    ...(isIdle
+      ? { because: "nothing names the Secret" }
+      : first === leaf
+        ? {}
+        : { because: "it is one of those that stand for the certificate" }),
+    params: { secret: ref.name },
+  };
+  const evidence = (label: string): readonly Evidence[] =>
+    [
+      ...datesEvidence(ref, first),
+      fact(ref, label, formatDuration(Math.abs(left))),
+      ...useEvidence(users, ref.name),
+    ].slice(0, 8);
+  if (left <= 0) {
+    return {
+      ...seen,
+      rule: "tls-cert-expired",
+      severity: isIdle ? "info" : "critical",
+      evidence: evidence("expired since"),
+      since: first.notAfter,
+    };
+  }
+  const { soon, critical } = lead(first.notBefore, first.notAfter);
+  if (left > soon) return undefined;
+  return {
+    ...seen,
+    rule: "tls-cert-expiring",
+    severity: isIdle ? "info" : left <= critical ? "critical" : "warning",
+    evidence: evidence("left"),
+  };
+}
+
+const keptSecrets = oncePerSnapshot(
+  (snapshot) =>
+    new Set(
+      snapshot
+        .list("Certificate")
+        .map(({ metadata, spec }) => `${metadata?.namespace ?? ""}/${spec?.secretName ?? ""}`),
+    ),
+);
+
+/** Whether a Certificate is kept in the Secret: it knows more. */
+function isKept(snapshot: Snapshot, { metadata }: KubeObject<"Secret">): boolean {
+  return keptSecrets(snapshot).has(`${metadata?.namespace ?? ""}/${metadata?.name ?? ""}`);
 }
 
 /** How issuing failed last. */

@@ -20,6 +20,7 @@ import {
   type Trouble,
   troubleIn,
 } from "./rules/gateway-api.ts";
+import { certificateAt, hostnameMismatch, namesEvidence, uncoveredHosts } from "./rules/tls-secret.ts";
 
 type Gateway = KubeObject<"Gateway">;
 type Listener = NonNullable<NonNullable<Gateway["spec"]>["listeners"]>[number];
@@ -117,18 +118,60 @@ export const gateway: Analyzer = defineAnalyzer({
       ],
     },
     "gateway-controller-absent": controllerAbsent,
+    "tls-hostname-mismatch": hostnameMismatch,
   },
   *check(snapshot) {
     for (const object of snapshot.list("Gateway")) {
-      if (!isGoingAway(snapshot, object)) yield* judge(snapshot, object);
+      if (isGoingAway(snapshot, object)) continue;
+      yield* judge(snapshot, object);
+      yield* mismatchedNames(snapshot, object);
     }
     yield* absentControllers(snapshot);
   },
 });
 
 type Said = Observation<
-  "gateway-class-missing" | "gateway-not-accepted" | "gateway-not-programmed" | "gateway-listener-broken"
+  | "gateway-class-missing"
+  | "gateway-not-accepted"
+  | "gateway-not-programmed"
+  | "gateway-listener-broken"
+  | "tls-hostname-mismatch"
 >;
+
+/** Listeners whose hostname none of their certificates is for, when the certificates were read. */
+function* mismatchedNames(snapshot: Snapshot, object: Gateway): Iterable<Said> {
+  if (!hasSettled(snapshot, object, graceMs.workload)) return;
+  const ref = refOf("Gateway", object);
+  for (const { name = "", hostname = "", tls } of object.spec?.listeners ?? []) {
+    if (hostname === "" || tls?.mode === "Passthrough") continue;
+    const shown = (tls?.certificateRefs ?? []).map(
+      ({ group = "", kind = "Secret", namespace = ref.namespace, name: secret = "" }) => ({
+        ...certificateAt(snapshot, namespace, secret),
+        isSecret: group === "" && kind === "Secret",
+      }),
+    );
+    const [first] = shown;
+    // Only a Secret that the Gateway may use is shown; for others the controller says that it may not.
+    if (first === undefined || !shown.every(({ isSecret }) => isSecret)) continue;
+    const uncovered = uncoveredHosts(
+      shown.map(({ certificate }) => certificate),
+      [hostname],
+    );
+    if (uncovered.length === 0) continue;
+    yield {
+      rule: "tls-hostname-mismatch",
+      object: ref,
+      cause: first.ref,
+      discriminator: name,
+      evidence: [
+        field(ref, `spec.listeners[${name}].hostname`, hostname),
+        field(ref, `spec.listeners[${name}].tls.certificateRefs[].name`, first.ref.name),
+        ...namesEvidence(shown.slice(0, 4)),
+      ],
+      params: { secret: first.ref.name, secretNamespace: first.ref.namespace ?? "" },
+    };
+  }
+}
 
 function* judge(snapshot: Snapshot, object: Gateway): Iterable<Said> {
   const ref = refOf("Gateway", object);

@@ -8,6 +8,7 @@ import { oncePerSnapshot } from "../kube/relations.ts";
 import { similarNames } from "../kube/similar.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../kube/time.ts";
+import { certificateAt, hostnameMismatch, namesEvidence, uncoveredHosts } from "./rules/tls-secret.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
 import { backendKinds, backendOf, serviceRef, whyNotReady } from "./rules/endpoints.ts";
 import { builtInClasses, controllerFacts, controllerPods, isClassServedByFlag } from "./rules/ingress-controllers.ts";
@@ -144,6 +145,21 @@ export const ingress: Analyzer = defineAnalyzer({
         "still being issued",
       ],
     },
+    "ingress-tls-secret-invalid": {
+      severity: "critical",
+      depth: 4,
+      message: "The TLS Secret of the Ingress holds no certificate that can be used",
+      why: "Browsers and clients refuse the site, or get the controller's own certificate",
+      fix: "Put a PEM certificate into tls.crt and its key into tls.key, or look at what should issue them",
+      source: "concepts/configuration/secret/#tls-secrets",
+      commands: ["kubectl -n {namespace} describe secret {secret}", describe],
+      silent: [
+        "without --read-tls, or a Secret of another type than kubernetes.io/tls",
+        "controllers that take certificates from elsewhere",
+        "younger than 2 minutes",
+      ],
+    },
+    "tls-hostname-mismatch": hostnameMismatch,
   },
   *check(snapshot) {
     for (const object of snapshot.list("Ingress")) {
@@ -151,6 +167,7 @@ export const ingress: Analyzer = defineAnalyzer({
       if (isGoingAway(snapshot, object) || isSolver(object) || !hasSettled(snapshot, object, graceMs.pod)) continue;
       yield* backends(snapshot, object);
       yield* tlsSecrets(snapshot, object);
+      yield* certificates(snapshot, object);
       yield* classOf(snapshot, object);
     }
     yield* classes(snapshot);
@@ -170,6 +187,8 @@ type Said = Iterable<
     | "ingress-no-address"
     | "ingress-duplicate-route"
     | "ingress-tls-secret-missing"
+    | "ingress-tls-secret-invalid"
+    | "tls-hostname-mismatch"
   >
 >;
 
@@ -322,6 +341,60 @@ function* tlsSecrets(snapshot: Snapshot, object: Ingress): Said {
       params: { secret: name },
     };
   }
+}
+
+/** Annotations by which a controller does not end TLS itself, but the Pods behind it do. */
+const passThrough = /\/ssl-passthrough$/;
+
+/** What the certificates themselves say, when they were read. */
+function* certificates(snapshot: Snapshot, object: Ingress): Said {
+  const ref = refOf("Ingress", object);
+  const { namespace, annotations = {} } = object.metadata ?? {};
+  const { tls = [], rules = [] } = object.spec ?? {};
+  if (controllerFacts(controllerOfClass(snapshot, object))?.ignoresSecrets === true) return;
+  if (Object.entries(annotations).some(([name, value]) => passThrough.test(name) && value === "true")) return;
+  if (!hasSettled(snapshot, object, graceMs.workload)) return;
+  const entries = tls.map(({ secretName = "", hosts = [] }, index) => ({
+    ...certificateAt(snapshot, namespace, secretName),
+    path: `spec.tls[${index}].secretName`,
+    hosts: hosts.length > 0 ? hosts : rules.map(({ host = "" }) => host),
+  }));
+  for (const [name, [first]] of Map.groupBy(entries, ({ ref: secret }) => secret.name)) {
+    if (first?.certificate?.state !== "invalid") continue;
+    yield {
+      rule: "ingress-tls-secret-invalid",
+      object: ref,
+      because: first.certificate.because,
+      cause: first.ref,
+      discriminator: name,
+      evidence: [field(ref, first.path, name), ...first.certificate.evidence],
+      params: { secret: name },
+    };
+  }
+  const [uncovered] = entries
+    .map((entry) => ({
+      entry,
+      // A controller may hold several certificates and show the one that fits.
+      hosts: uncoveredHosts(
+        [entry, ...entries].map(({ certificate }) => certificate),
+        entry.hosts,
+      ),
+    }))
+    .filter(({ hosts }) => hosts.length > 0);
+  if (uncovered === undefined) return;
+  const { entry, hosts } = uncovered;
+  yield {
+    rule: "tls-hostname-mismatch",
+    object: ref,
+    cause: entry.ref,
+    discriminator: hosts.join(","),
+    evidence: [
+      fact(ref, "hosts that no certificate is for", hosts.slice(0, 12).join(", ")),
+      field(ref, entry.path, entry.ref.name),
+      ...namesEvidence(entries.slice(0, 4)),
+    ],
+    params: { secret: entry.ref.name, secretNamespace: namespace ?? "" },
+  };
 }
 
 const defaultAnnotation = "ingressclass.kubernetes.io/is-default-class";

@@ -624,7 +624,8 @@ function masker(dictionary: Dictionary): { readonly mask: MaskValue; readonly ma
       return `${dictionary.tokenOf(group)}${value.slice(group.length)}`;
     }
     if (key === "providerID") return `${/^[a-z-]+:\/\//.exec(value)?.[0] ?? ""}${whole(value, "machine")}`;
-    if (key === "caBundle") return value === "" ? value : (maskBundle(value) ?? redacted);
+    if (key === "caBundle" || key === "certificateBundle")
+      return value === "" ? value : (maskBundle(value) ?? redacted);
     if (key === "volumeHandle") return whole(value, "handle");
     return dictionary.mask(value);
   };

@@ -25,6 +25,7 @@ export interface ReadingFlags extends GlobalFlags {
   readonly timeout?: string;
   readonly requestTimeout: string;
   readonly logs?: boolean;
+  readonly readTls?: boolean;
   readonly policy?: string;
   readonly auditLog?: string;
 }

@@ -45,6 +45,7 @@ function addReadingFlags(command: Command): Command {
     .option("--timeout <duration>", "end the run after this long, with what was read: 30s, 2m")
     .option("--request-timeout <duration>", "give up on one request after this long", "30s")
     .option("--logs", "also read the last log lines of failing containers")
+    .option("--read-tls", "also read the certificates of TLS Secrets (never their keys), and judge them")
     .addOption(policyOption())
     .addOption(auditOption());
 }

@@ -13,11 +13,21 @@ import { analyzersNamed, analyzersOf, type Selection } from "./selection.ts";
 import type { Terminal } from "./terminal.ts";
 import { namesIn, parseConcurrency, parseDuration } from "./values.ts";
 
-/** The analyzers that flags and config choose, and where the choice comes from. */
+/**
+ * The analyzers that flags and config choose, and where the choice comes from. Who wants certificates read wants them
+ * judged: with --read-tls the analyzer for them is among the chosen.
+ */
 export async function chooseAnalyzers(
   flags: ReadingFlags,
   terminal: Terminal,
 ): Promise<Selection & { readonly from: string }> {
+  const chosen = await namedOrActive(flags, terminal);
+  if (flags.readTls !== true) return chosen;
+  const { analyzers } = chosen;
+  return { ...chosen, analyzers: known.filter((each) => analyzers.includes(each) || each.name === "Certificate") };
+}
+
+async function namedOrActive(flags: ReadingFlags, terminal: Terminal): Promise<Selection & { readonly from: string }> {
   if (flags.filter.length > 0) {
     const analyzers = analyzersNamed(flags.filter, known);
     if (analyzers.length === 0) {
@@ -114,7 +124,7 @@ export async function openPlace(
   const guards = await openGuards(flags, terminal);
   if (place.from !== undefined) {
     const { openSaved } = await import("../cluster/offline/offline.ts");
-    return openSaved(place.from, { stdin: terminal.stdin, now: Date.now() });
+    return openSaved(place.from, { stdin: terminal.stdin, now: Date.now(), readTls: flags.readTls === true });
   }
   const { openLive } = await import("../cluster/live/live.ts");
   try {
@@ -124,6 +134,7 @@ export async function openPlace(
         ...opening,
         ...(flags.kubeconfig !== undefined && flags.kubeconfig !== "" && { kubeconfig: flags.kubeconfig }),
         ...(place.context !== undefined && { context: place.context }),
+        readTls: flags.readTls === true,
         requestTimeoutMs,
         maxConcurrency,
         userAgent: `k8sgpt/${buildInfo.version} (${terminal.platform})`,

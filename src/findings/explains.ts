@@ -157,7 +157,7 @@ const explanations: readonly Explanation[] = [
       "configmap-missing",
       "secret-missing",
       "pvc-pending-*",
-      "ingress-tls-secret-missing",
+      "ingress-tls-secret-*",
       "gateway-listener-broken",
       ...rollUps,
     ],
@@ -234,7 +234,7 @@ const explanations: readonly Explanation[] = [
     symptoms: [
       "certificate-not-ready",
       "tls-cert-*",
-      "ingress-tls-secret-missing",
+      "ingress-tls-secret-*",
       "gateway-listener-broken",
       "secret-*",
       "pod-create-config-error",

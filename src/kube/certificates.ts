@@ -7,9 +7,31 @@ export interface CertificateDates {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
+  readonly issuer: string;
+  /** The DNS names and addresses that it is for. */
+  readonly names: readonly string[];
 }
 
 const block = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** The PEM certificates in base64 text, as base64 again, without all that stands around them; empty when there are none. */
+export function bundleOf(base64: string): string {
+  const blocks = Buffer.from(base64, "base64").toString("latin1").match(block) ?? [];
+  return Buffer.from(blocks.map((pem) => `${pem}\n`).join("")).toString("base64");
+}
+
+/** `DNS:shop.example.com, IP Address:10.0.0.1`, as Node prints alternative names. */
+function namesIn(text: string | undefined): readonly string[] {
+  return [...(text ?? "").matchAll(/(?:^|, )(?:DNS|IP Address):([^,"]+)/g)].map(([, name = ""]) => name);
+}
+
+/** Whether a certificate for `name` is one for `host`: a wildcard stands for one label (RFC 6125, section 6.4.3). */
+export function coversHost(name: string, host: string): boolean {
+  const [given, wanted] = [name.toLowerCase(), host.toLowerCase()];
+  if (given === wanted) return true;
+  const [, parent] = /^\*\.(.+)$/.exec(given) ?? [];
+  return parent !== undefined && !wanted.startsWith("*") && wanted.slice(wanted.indexOf(".") + 1) === parent;
+}
 
 /**
  * The certificates of a PEM bundle that the API holds as base64; undefined when it holds none or one cannot be parsed.
@@ -20,9 +42,11 @@ export function parseBundle(base64: string): readonly CertificateDates[] | undef
   const certificates: CertificateDates[] = [];
   for (const pem of blocks) {
     try {
-      const { subject, validFrom, validTo } = new X509Certificate(pem);
+      const { subject, issuer, subjectAltName, validFrom, validTo } = new X509Certificate(pem);
       certificates.push({
         subject: (subject ?? "").replaceAll("\n", ", "),
+        issuer: (issuer ?? "").replaceAll("\n", ", "),
+        names: namesIn(subjectAltName),
         notBefore: Date.parse(validFrom),
         notAfter: Date.parse(validTo),
       });

@@ -3,12 +3,23 @@
  * Secrets and ConfigMaps left behind. The live reader and the dump reader both go through it, so that the same object
  * gives the same findings wherever it came from.
  */
-import { type KindName, kindDefinition, type KubeObject } from "./kinds.ts";
+import { bundleOf } from "./certificates.ts";
+import { type KindName, kindDefinition, type KubeObject, type TlsOfSecret } from "./kinds.ts";
 import { isRecord, project } from "./wire.ts";
 
+/** What the user allowed beyond the usual. */
+export interface KeepOptions {
+  /** Keep the certificates of TLS Secrets, which are public, and nothing else of their values. */
+  readonly readTls?: boolean;
+}
+
 /** `raw` as a snapshot holds it, or undefined when it is not an object with a name. Reads nothing but `raw`. */
-export function keepObject<K extends KindName>(kind: K, raw: unknown): KubeObject<K> | undefined {
-  const source = kind === "ConfigMap" ? withDataKeys(raw) : raw;
+export function keepObject<K extends KindName>(
+  kind: K,
+  raw: unknown,
+  { readTls = false }: KeepOptions = {},
+): KubeObject<K> | undefined {
+  const source = kind === "ConfigMap" ? withDataKeys(raw) : kind === "Secret" && readTls ? withCertificates(raw) : raw;
   const kept = project(source, kindDefinition(kind).fields);
   if (!isRecord(kept) || !isRecord(kept["metadata"]) || typeof kept["metadata"]["name"] !== "string") return undefined;
   return kept;
@@ -38,6 +49,21 @@ function withDataKeys(raw: unknown): unknown {
     }
   }
   return { ...rest, dataKeys: [...keys].sort() };
+}
+
+/** The type of Secrets whose values are a certificate and its key (concepts/configuration/secret/#tls-secrets). */
+export const tlsType = "kubernetes.io/tls";
+
+/** Adds as `tls` what a TLS Secret's certificates are, and which of its two entries are empty. The key stays behind. */
+function withCertificates(raw: unknown): unknown {
+  if (!isRecord(raw) || raw["type"] !== tlsType || !isRecord(raw["data"])) return raw;
+  const { data, stringData: _values, ...rest } = raw;
+  const certificate = data["tls.crt"];
+  const tls: TlsOfSecret = {
+    certificateBundle: typeof certificate === "string" ? bundleOf(certificate) : "",
+    lacks: ["tls.crt", "tls.key"].filter((name) => typeof data[name] !== "string" || data[name] === ""),
+  };
+  return { ...rest, tls };
 }
 
 function keysOf(value: unknown): string[] {

@@ -107,6 +107,14 @@ function kind<T>() {
   });
 }
 
+/** What is kept of a Secret of type `kubernetes.io/tls` with `--read-tls`: nothing that is secret. */
+export interface TlsOfSecret {
+  /** Its PEM certificates as base64, as in `caBundle`; empty when it holds none. */
+  readonly certificateBundle: string;
+  /** Which of `tls.crt` and `tls.key` are absent or empty. */
+  readonly lacks: string[];
+}
+
 const metadata = {
   name: true,
   namespace: true,
@@ -474,13 +482,14 @@ export const kinds = {
     // dataKeys is ours: the names of the entries without their values (see keep.ts). Absent when they are not known.
     fields: { metadata, dataKeys: true },
   }),
-  Secret: kind<V1Secret>()({
+  Secret: kind<V1Secret & { tls: TlsOfSecret }>()({
     group: "",
     version: "v1",
     plural: "secrets",
     namespaced: true,
     read: "metadata",
-    fields: { metadata },
+    // tls is ours: the certificates of a TLS Secret, when they were asked for (see keep.ts).
+    fields: { metadata, tls: { certificateBundle: true, lacks: true } },
   }),
   ServiceAccount: kind<V1ServiceAccount>()({
     group: "",

@@ -35,6 +35,7 @@ beforeAll(async () => {
       userAgent: "k8sgpt/test",
       env: {},
       codec: "json",
+      readTls: true,
     },
     AbortSignal.timeout(60_000),
   );

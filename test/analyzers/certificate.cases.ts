@@ -1,5 +1,6 @@
 import { certificate } from "../../src/analyzers/certificate.ts";
 import { ago, but, cases, takenAt, yaml } from "./cases.ts";
+import { certificates, tlsSecret } from "./certificates.ts";
 
 /** A time after the snapshot. */
 const ahead = (days: number) => new Date(takenAt + days * 86_400_000).toISOString().replace(".000Z", "Z");
@@ -41,8 +42,71 @@ const ingress = yaml`
   spec: { tls: [{ hosts: [shop.example.com], secretName: web-tls }], defaultBackend: { service: { name: web, port: { number: 80 } } } }
 `;
 
+/** Two certificates in one entry, as a chain is kept. */
+function chained(...parts: readonly string[]): string {
+  return Buffer.concat(parts.map((part) => Buffer.from(part, "base64"))).toString("base64");
+}
+
+const mounting = yaml`
+  apiVersion: v1
+  kind: Pod
+  metadata: { name: web, namespace: shop }
+  spec:
+    containers: [{ name: web, image: "web:1", volumeMounts: [{ name: tls, mountPath: /tls }] }]
+    volumes: [{ name: tls, secret: { secretName: web-tls } }]
+`;
+
 export default cases(certificate, {
   fires: [
+    {
+      name: "the certificate of a Secret that an Ingress names has expired",
+      given: [ingress, tlsSecret("web-tls", certificates.expired)],
+      expect: [{ rule: "tls-cert-expired", object: "Secret/shop/web-tls", severity: "critical" }],
+    },
+    {
+      name: "the certificate of a Secret has five days left",
+      given: [ingress, tlsSecret("web-tls", certificates.expiring)],
+      expect: [{ rule: "tls-cert-expiring", object: "Secret/shop/web-tls", severity: "warning" }],
+    },
+    {
+      name: "the certificate of a Secret has two days left",
+      given: [ingress, tlsSecret("web-tls", certificates.lastDays)],
+      expect: [{ rule: "tls-cert-expiring", object: "Secret/shop/web-tls", severity: "critical" }],
+    },
+    {
+      name: "of a chain the one counts that ends first",
+      given: [ingress, tlsSecret("web-tls", chained(certificates.valid, certificates.expiring))],
+      expect: [
+        {
+          rule: "tls-cert-expiring",
+          object: "Secret/shop/web-tls",
+          because: "it is one of those that stand for the certificate",
+        },
+      ],
+    },
+    {
+      name: "a Pod mounts the Secret",
+      given: [mounting, tlsSecret("web-tls", certificates.expired)],
+      expect: [{ rule: "tls-cert-expired", object: "Secret/shop/web-tls", severity: "critical" }],
+    },
+    {
+      name: "nothing names the Secret",
+      given: [tlsSecret("old-tls", certificates.expired)],
+      expect: [
+        {
+          rule: "tls-cert-expired",
+          object: "Secret/shop/old-tls",
+          severity: "info",
+          because: "nothing names the Secret",
+        },
+      ],
+    },
+    {
+      name: "whether a Pod reads the Secret is not known",
+      given: [tlsSecret("web-tls", certificates.expired)],
+      unread: ["Pod"],
+      expect: [{ rule: "tls-cert-expired", object: "Secret/shop/web-tls", severity: "critical" }],
+    },
     {
       name: "expired",
       given: [issuer, secret, ingress, web(dated(ago("91d"), ago("1d"), ago("31d")))],
@@ -217,6 +281,14 @@ export default cases(certificate, {
     },
   ],
   silent: [
+    {
+      name: "the certificate of a Secret has six weeks left",
+      given: [ingress, tlsSecret("web-tls", certificates.valid)],
+    },
+    {
+      name: "a Certificate is kept in the Secret, and is well: the next one is on its way",
+      given: [issuer, caKey, tlsSecret("web-tls", certificates.expiring), web(dated(ago("10d"), ahead(80), ahead(50)))],
+    },
     {
       name: "issued, and renewed in time",
       given: [issuer, caKey, secret, web(dated(ago("10d"), ahead(80), ahead(50)))],

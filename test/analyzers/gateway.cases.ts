@@ -1,5 +1,6 @@
 import { gateway } from "../../src/analyzers/gateway.ts";
 import { ago, but, cases, type Manifest, yaml } from "./cases.ts";
+import { certificates, tlsSecret } from "./certificates.ts";
 
 function condition(type: string, status: string, reason: string, since = "50m", generation = 1): string {
   return `{ type: ${type}, status: "${status}", reason: ${reason}, message: "", lastTransitionTime: "${ago(since)}", observedGeneration: ${generation} }`;
@@ -55,6 +56,15 @@ function https(name: string, conditions: readonly string[] | undefined, referenc
   );
 }
 
+/** Gateway `web` with a listener for this hostname, whose certificate is Secret `web-tls`. */
+function named(hostname: string): Manifest {
+  const tls = "tls: { certificateRefs: [{ name: web-tls }] }";
+  return but(
+    https("web-tls", [accepted, programmed, condition("ResolvedRefs", "True", "ResolvedRefs")]),
+    `spec: { listeners: [{ name: https, hostname: ${hostname}, port: 443, protocol: HTTPS, ${tls} }] }`,
+  );
+}
+
 const secret = yaml`
   { apiVersion: v1, kind: Secret, metadata: { name: web-tls, namespace: shop } }
 `;
@@ -78,6 +88,18 @@ const broken = { rule: "gateway-listener-broken", object: "Gateway/shop/web" } a
 
 export default cases(gateway, {
   fires: [
+    {
+      name: "the certificate is not one for the listener's hostname",
+      given: [named("cart.example.com"), tlsSecret("web-tls", certificates.valid), edge],
+      expect: [
+        {
+          rule: "tls-hostname-mismatch",
+          object: "Gateway/shop/web",
+          severity: "warning",
+          cause: "Secret/shop/web-tls",
+        },
+      ],
+    },
     {
       name: "its class does not exist",
       given: [but(web, "spec: { gatewayClassName: egde }\nstatus: null"), edge],
@@ -264,6 +286,14 @@ export default cases(gateway, {
     },
   ],
   silent: [
+    {
+      name: "the certificate is for the listener's hostname",
+      given: [named("www.shop.example.com"), tlsSecret("web-tls", certificates.valid), edge],
+    },
+    {
+      name: "the certificate of a listener without hostname",
+      given: [https("web-tls", [accepted, programmed]), tlsSecret("web-tls", certificates.valid), edge],
+    },
     { name: "accepted and programmed", given: [web, edge] },
     { name: "its class could not be read", given: [web, edge], unread: ["GatewayClass"] },
     {

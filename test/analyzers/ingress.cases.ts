@@ -1,5 +1,6 @@
 import { ingress } from "../../src/analyzers/ingress.ts";
 import { ago, but, cases, type Manifest, yaml } from "./cases.ts";
+import { certificates, tlsSecret } from "./certificates.ts";
 
 const front = yaml`
   apiVersion: networking.k8s.io/v1
@@ -267,9 +268,108 @@ export default cases(ingress, {
       ],
       expect: [{ rule: "ingress-tls-secret-missing", object, because: "its issuer has not made it" }],
     },
+    {
+      name: "the TLS Secret has no certificate",
+      given: [...town, but(front, withTls), tlsSecret("shop-tls", "")],
+      expect: [
+        {
+          rule: "ingress-tls-secret-invalid",
+          object,
+          severity: "critical",
+          because: "its entry tls.crt is empty",
+          cause: "Secret/shop/shop-tls",
+        },
+      ],
+    },
+    {
+      name: "the TLS Secret has no key",
+      given: [...town, but(front, withTls), tlsSecret("shop-tls", certificates.valid, "")],
+      expect: [{ rule: "ingress-tls-secret-invalid", object, because: "its entry tls.key is empty" }],
+    },
+    {
+      name: "what the TLS Secret holds is no certificate",
+      given: [...town, but(front, withTls), tlsSecret("shop-tls", "bm90IGEgY2VydGlmaWNhdGU=")],
+      expect: [{ rule: "ingress-tls-secret-invalid", object, because: "it holds no certificate" }],
+    },
+    {
+      name: "the certificate is for another host; a wildcard stands for one label only",
+      given: [
+        ...town,
+        but(
+          front,
+          "spec: { tls: [{ hosts: [shop.example.com, www.eu.shop.example.com, other.example.com], secretName: shop-tls }] }",
+        ),
+        tlsSecret("shop-tls", certificates.valid),
+      ],
+      expect: [{ rule: "tls-hostname-mismatch", object, severity: "warning", cause: "Secret/shop/shop-tls" }],
+    },
+    {
+      name: "an entry without hosts is for the hosts of the rules",
+      given: [
+        ...town,
+        but(
+          front,
+          `
+          spec:
+            rules:
+              - host: cart.example.com
+                http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }
+            tls: [{ secretName: shop-tls }]
+          `,
+        ),
+        tlsSecret("shop-tls", certificates.valid),
+      ],
+      expect: [{ rule: "tls-hostname-mismatch", object }],
+    },
   ],
   silent: [
     { name: "all is there", given: [...town, front] },
+    {
+      name: "the certificate is for the host",
+      given: [...town, but(front, withTls), tlsSecret("shop-tls", certificates.valid)],
+    },
+    {
+      name: "a host below the wildcard, and the wildcard itself",
+      given: [
+        ...town,
+        but(front, 'spec: { tls: [{ hosts: [www.shop.example.com, "*.shop.example.com"], secretName: shop-tls }] }'),
+        tlsSecret("shop-tls", certificates.valid),
+      ],
+    },
+    {
+      name: "another certificate of the Ingress is for the host",
+      given: [
+        ...town,
+        but(
+          front,
+          "spec: { tls: [{ hosts: [www.shop.example.com], secretName: one }, { hosts: [shop.example.com], secretName: two }] }",
+        ),
+        tlsSecret("one", certificates.expiring),
+        tlsSecret("two", certificates.valid),
+      ],
+    },
+    {
+      name: "a Secret of another type is not read",
+      given: [
+        ...town,
+        but(front, withTls),
+        yaml`{ apiVersion: v1, kind: Secret, metadata: { name: shop-tls, namespace: shop }, type: Opaque, data: { tls.crt: "" } }`,
+      ],
+    },
+    {
+      name: "TLS is passed through to the Pods",
+      given: [
+        ...town,
+        but(
+          front,
+          `
+          metadata: { annotations: { nginx.ingress.kubernetes.io/ssl-passthrough: "true" } }
+          spec: { tls: [{ hosts: [cart.example.com], secretName: shop-tls }] }
+          `,
+        ),
+        tlsSecret("shop-tls", certificates.valid),
+      ],
+    },
     { name: "created seconds ago", given: [but(front, `metadata: { creationTimestamp: "${ago("20s")}" }`), nginx] },
     {
       name: "being deleted",

@@ -32,7 +32,7 @@ export function snapshotOf(analyzer: Analyzer, testCase: Case): Snapshot {
     if (!isKindName(kind)) throw new Error(`${testCase.name}: ${kind} is not a kind that k8sgpt reads`);
     if (!declared.includes(kind)) throw new Error(`${testCase.name}: ${analyzer.name} does not declare ${kind}`);
     if (testCase.unread?.includes(kind) === true) continue;
-    const object = keepObject(kind, manifest);
+    const object = keepObject(kind, manifest, { readTls: true });
     if (object === undefined) throw new Error(`${testCase.name}: a ${kind} without a name`);
     (objects[kind] ??= []).push(object);
   }

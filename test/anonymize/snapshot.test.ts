@@ -7,7 +7,9 @@ import { keepObject } from "../../src/kube/keep.ts";
 import { isKindName, type KindName, type KubeObject } from "../../src/kube/kinds.ts";
 import { compareText, type ObjectRef } from "../../src/kube/object-ref.ts";
 import { createSnapshot, type SnapshotInput } from "../../src/kube/snapshot.ts";
+import { parseBundle } from "../../src/kube/certificates.ts";
 import { type Manifest, takenAt, yaml } from "../analyzers/cases.ts";
+import { certificates, tlsSecret } from "../analyzers/certificates.ts";
 import { manifestsOf } from "../analyzers/run-cases.ts";
 import { caseTables } from "../analyzers/tables.ts";
 
@@ -335,6 +337,24 @@ describe("what somebody else's host is, and what a cluster defines for itself", 
       lastTransitionTime: "2026-01-01T00:00:00Z",
     });
     expect(status?.conditions?.[0]?.message).toMatch(/^could not get secret ".+" of .+: 403$/);
+  });
+
+  it("takes the names out of certificates and leaves their dates", () => {
+    const secret = keepObject("Secret", tlsSecret("shop-tls", certificates.valid, "")[0], { readTls: true });
+    if (secret === undefined) throw new Error("no Secret");
+    const saved: SnapshotInput = {
+      takenAt,
+      cluster: { name: "c", source: "saved" },
+      objects: { Secret: [secret] },
+      reads: [],
+    };
+    const [masked] = maskSnapshot(saved).objects.Secret ?? [];
+    const [before] = parseBundle(secret.tls?.certificateBundle ?? "") ?? [];
+    const [after] = parseBundle(masked?.tls?.certificateBundle ?? "") ?? [];
+    expect(before?.names).toContain("shop.example.com");
+    expect(after?.notAfter).toBe(before?.notAfter);
+    expect(JSON.stringify(after)).not.toMatch(/example|shop/);
+    expect(masked?.tls?.lacks).toEqual(["tls.key"]);
   });
 
   it("says nothing of custom resources where none were asked for", () => {

@@ -24,7 +24,17 @@ function quiet(command: Command): void {
 
 const globals = ["config", "kubeconfig", "kubecontext", "context", "allContexts", "color", "verbose"];
 const guards = ["policy", "auditLog"];
-const reading = ["filter", "namespace", "from", "maxConcurrency", "timeout", "requestTimeout", "logs", ...guards];
+const reading = [
+  "filter",
+  "namespace",
+  "from",
+  "maxConcurrency",
+  "timeout",
+  "requestTimeout",
+  "logs",
+  "readTls",
+  ...guards,
+];
 
 const provider =
   "backend model password passwordStdin passwordFile passwordEnv passwordCommand baseurl endpointname topp topk maxtokens stopsequences temperature engine providerRegion providerId compartmentId organizationId azureAPIType azureAPIVersion proxy header caFile".split(

@@ -2,10 +2,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type LiveOptions, openLive } from "../../src/cluster/live/live.ts";
 import type { ClusterSource, ReadRequest } from "../../src/cluster/source.ts";
 import { Fault } from "../../src/fault.ts";
+import { parseBundle } from "../../src/kube/certificates.ts";
 import { type KindName, kindNames } from "../../src/kube/kinds.ts";
 import type { KindRead, SnapshotInput } from "../../src/kube/snapshot.ts";
 import { listOf, message } from "./codec/protobuf-encode.ts";
 import {
+  authority,
   cutConnection,
   forbidden,
   gzipped,
@@ -482,6 +484,77 @@ describe("scope", () => {
       { scope: { exclude: ["web"] } },
     );
     expect(names(result, "Pod")).toEqual(["a"]);
+  });
+});
+
+describe("certificates of TLS Secrets", () => {
+  const certificate = Buffer.from(authority.cert).toString("base64");
+  const canary = Buffer.from("canary").toString("base64");
+  /** Two TLS Secrets on two pages, and one of another type, which a server would not send. */
+  const secrets: Script = ({ headers, query }, reply) => {
+    if (String(headers["accept"]).includes("as=")) {
+      json(reply, list(["web", "old", "db"], { kind: "PartialObjectMetadataList" }));
+      return;
+    }
+    const tls = (name: string, crt: string, type = "kubernetes.io/tls") => ({
+      metadata: { name, namespace: "shop" },
+      type,
+      data: { "tls.crt": crt, "tls.key": canary, "ca.crt": canary },
+    });
+    const items = query.get("continue") === null ? [tls("web", certificate)] : [tls("old", ""), tls("db", canary, "x")];
+    const metadata = query.get("continue") === null ? { continue: "two" } : {};
+    json(reply, { kind: "SecretList", metadata, items });
+  };
+
+  it("are not asked for unless the user wants them", async () => {
+    const { server } = await readFrom(secrets, ["Secret"]);
+    expect(server.lists().every(({ headers }) => String(headers["accept"]).includes("as="))).toBe(true);
+  });
+
+  it("are read in pages, by type, and nothing else of a Secret is kept", async () => {
+    const { server, result } = await readFrom(secrets, ["Secret", "Pod"], { readTls: true });
+    const asked = server.lists().filter(({ query }) => query.has("fieldSelector"));
+    expect(asked.map(({ path, query }) => `${path} ${query.get("fieldSelector")} ${query.get("continue")}`)).toEqual([
+      "/api/v1/secrets type=kubernetes.io/tls null",
+      "/api/v1/secrets type=kubernetes.io/tls two",
+    ]);
+    const held = Object.fromEntries((result.objects.Secret ?? []).map(({ metadata, tls }) => [metadata?.name, tls]));
+    expect(held["web"]?.lacks).toEqual([]);
+    expect(parseBundle(held["web"]?.certificateBundle ?? "")).toHaveLength(1);
+    expect(held["old"]).toEqual({ certificateBundle: "", lacks: ["tls.crt"] });
+    expect(held["db"]).toBeUndefined();
+    expect(JSON.stringify(result)).not.toContain(canary);
+    expect(result.notes).toBeUndefined();
+  });
+
+  it("are a gap of the report where they may not be read", async () => {
+    const { result } = await readFrom(
+      (asked, reply) => {
+        if (asked.query.has("fieldSelector")) json(reply, { kind: "Status", code: 403, message: "no" }, 403);
+        else return secrets(asked, reply);
+      },
+      ["Secret"],
+      { readTls: true },
+    );
+    expect(names(result, "Secret")).toEqual(["web", "old", "db"]);
+    expect(result.notes).toMatchObject([
+      { what: "certificates of TLS Secrets", next: "kubectl auth can-i list secrets --all-namespaces" },
+    ]);
+  });
+
+  it("do not come out in an error about a list that is broken off", async () => {
+    const { result } = await readFrom(
+      (asked, reply) => {
+        if (!asked.query.has("fieldSelector")) return secrets(asked, reply);
+        reply.setHeader("content-type", "application/json");
+        reply.end(`{"items":[{"data":{"tls.key":"${canary}`);
+      },
+      ["Secret"],
+      { readTls: true },
+    );
+    expect(result.notes).toEqual([
+      { what: "certificates of TLS Secrets", reason: "the list was cut short, or is not JSON" },
+    ]);
   });
 });
 

@@ -212,7 +212,10 @@ function readerOf<K extends KindName>(kind: K): ItemReader<K> {
   const { fields } = kindDefinition(kind);
   let plan = plans.get(kind);
   if (plan === undefined) {
-    plan = compile(roots[kind] ?? "", kind === "ConfigMap" ? configMapFields : fields);
+    plan = compile(
+      roots[kind] ?? "",
+      kind === "ConfigMap" ? configMapFields : kind === "Secret" ? secretFields : fields,
+    );
     plans.set(kind, plan);
   }
   if (kind === "ConfigMap") return { plan, complete: (object) => keepObject(kind, object) };
@@ -227,6 +230,9 @@ function readerOf<K extends KindName>(kind: K): ItemReader<K> {
 const configMapFields = {
   metadata: { ...metadataFields(), managedFields: [{ fieldsV1: true }] },
 } satisfies AnyFields;
+
+/** Of a Secret only the metadata comes this way. */
+const secretFields = { metadata: metadataFields() } satisfies AnyFields;
 
 function metadataFields(): Readonly<Record<string, AnyFields>> {
   const { fields } = kindDefinition("ConfigMap");

@@ -36,6 +36,8 @@ export interface LiveOptions extends KubeconfigOptions {
   readonly policies?: readonly AccessPolicy[];
   /** Where each request is recorded. */
   readonly audit?: AuditLog;
+  /** Read the certificates of TLS Secrets too, and nothing else of their values. */
+  readonly readTls?: boolean;
 }
 
 /** More than this between the two clocks is told (ages are measured by the server's). */
@@ -92,12 +94,18 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
     async read(request) {
       const takenAt = Date.now() + door.clockOffsetMs();
       const { scope, notes } = await scopeOf(request, options, door, namespace);
-      const { objects, reads } = await readKinds({ door, codec, namespace }, { ...request, scope });
+      const { objects: listed, reads } = await readKinds({ door, codec, namespace }, { ...request, scope });
+      const certificates =
+        options.readTls === true && listed.Secret !== undefined
+          ? await (await import("./tls.ts")).withCertificates(door, listed.Secret, reads, request.signal)
+          : undefined;
+      const objects = certificates === undefined ? listed : { ...listed, Secret: certificates.secrets };
       const custom =
         request.customResources === true
           ? await readCustomResources(door, objects.CustomResourceDefinition ?? [], { ...request, scope })
           : {};
-      return { takenAt, cluster: info, scope, objects, reads, ...custom, ...(notes.length > 0 && { notes }) };
+      const told = [...notes, ...(certificates?.notes ?? [])];
+      return { takenAt, cluster: info, scope, objects, reads, ...custom, ...(told.length > 0 && { notes: told }) };
     },
     async log(request, signal) {
       try {

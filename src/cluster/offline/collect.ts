@@ -5,7 +5,7 @@
  */
 import { Fault, messageOf } from "../../fault.ts";
 import { type CustomResource, customOrder, isKnownKind, keepCustomObject } from "../../kube/custom-resources.ts";
-import { keepObject } from "../../kube/keep.ts";
+import { keepObject, type KeepOptions } from "../../kube/keep.ts";
 import { isKindName, type KindName, kindDefinition, type KubeObject } from "../../kube/kinds.ts";
 import { isRecordKind } from "../../kube/messages/conditions.ts";
 import type { SourceNote } from "../../kube/snapshot.ts";
@@ -63,6 +63,7 @@ export interface Failure {
 /** All that was read of one dump. */
 export interface Collection {
   readonly budget: Budget;
+  readonly keeping: KeepOptions;
   readonly objects: Map<KindName, Map<string, KubeObject>>;
   readonly files: FileSeen[];
   readonly failures: Failure[];
@@ -85,9 +86,10 @@ export interface Collection {
 
 const dayMs = 86_400_000;
 
-export function createCollection(budget: Budget, now: number): Collection {
+export function createCollection(budget: Budget, now: number, { readTls = false }: KeepOptions = {}): Collection {
   return {
     budget,
+    keeping: { readTls },
     objects: new Map(),
     files: [],
     failures: [],
@@ -452,7 +454,7 @@ function addObject(
     return undefined;
   }
   const { namespaced } = kindDefinition(kind);
-  const object = keepObject(kind, namespaced ? withNamespace(source, namespace) : source);
+  const object = keepObject(kind, namespaced ? withNamespace(source, namespace) : source, collection.keeping);
   if (object === undefined) return undefined;
   const of = namespaced ? (object.metadata?.namespace ?? "default") : "";
   const key = `${of}/${object.metadata?.name ?? ""}`;

@@ -18,6 +18,8 @@ export interface OpenOptions {
   /** Milliseconds since the epoch: the capture time of a dump that tells none. */
   readonly now: number;
   readonly limits?: Partial<Limits>;
+  /** Read the certificates of TLS Secrets too, and nothing else of their values. */
+  readonly readTls?: boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface OpenOptions {
 export async function openSaved(path: string, options: OpenOptions): Promise<ClusterSource> {
   const name = path === "-" ? "standard input" : path;
   const budget: Budget = { limits: { ...defaultLimits, ...options.limits }, source: name, bytes: 0, files: 0 };
-  const collection = createCollection(budget, options.now);
+  const collection = createCollection(budget, options.now, options);
   if (path === "-") {
     if (options.stdin === undefined)
       throw new Fault("Standard input is not open", { usage: true, next: "Pass --from a file" });

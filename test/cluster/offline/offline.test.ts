@@ -5,6 +5,8 @@ import { packTar } from "modern-tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSaved } from "../../../src/cluster/offline/offline.ts";
 import { Fault } from "../../../src/fault.ts";
+import { parseBundle } from "../../../src/kube/certificates.ts";
+import { certificates } from "../../analyzers/certificates.ts";
 import {
   chunksOf,
   clusterInfoStream,
@@ -234,6 +236,26 @@ describe("manifests", () => {
     );
     expect(held).not.toMatch(/hunter2|aHVudGVyMg/);
     expect(held).toContain('"key"');
+  });
+
+  it("keep the certificates of TLS Secrets when they are asked for, and never their keys", async () => {
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "web", namespace: "shop" },
+      type: "kubernetes.io/tls",
+      data: { "tls.crt": certificates.valid, "tls.key": "aHVudGVyMg==" },
+    };
+    const stdin = () => chunksOf(json(secret));
+    const usual = json(await readAll(await openSaved("-", { stdin: stdin(), now })));
+    expect(usual).not.toMatch(/certificateBundle|aHVudGVyMg/);
+    const read = await readAll(await openSaved("-", { stdin: stdin(), now, readTls: true }));
+    expect(read.objects.Secret?.[0]?.tls?.lacks).toEqual([]);
+    expect(parseBundle(read.objects.Secret?.[0]?.tls?.certificateBundle ?? "")?.[0]?.names).toEqual([
+      "shop.example.com",
+      "*.shop.example.com",
+    ]);
+    expect(json(read)).not.toContain("aHVudGVyMg");
   });
 
   it("take a page of a longer list for what it is", async () => {
