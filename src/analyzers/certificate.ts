@@ -39,7 +39,7 @@ export const certificate: Analyzer = defineAnalyzer({
       depth: 4,
       message: "A certificate has expired",
       why: "Browsers and clients refuse the site",
-      fix: "Look at why it was not renewed: the Certificate's conditions, its newest request, and its issuer",
+      fix: "Renew it; where cert-manager keeps it, look at the Certificate's conditions, its newest request and its issuer",
       source,
       commands: [describeOf, requestsOf, secretDates],
       silent: [
@@ -53,7 +53,7 @@ export const certificate: Analyzer = defineAnalyzer({
       depth: 4,
       message: "A certificate expires soon, or its renewal is late",
       why: "Browsers and clients refuse the site from then on",
-      fix: "Look at why it is not renewed: the Certificate's conditions, its newest request, and its issuer",
+      fix: "Renew it in time; where cert-manager keeps it, look at the Certificate's conditions, its newest request and its issuer",
       source,
       commands: [describeOf, requestsOf, secretDates],
       silent: [
