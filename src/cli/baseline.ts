@@ -1,4 +1,5 @@
 /** Gates: the ignore file, baselines, and what they make of a report. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Analyzer } from "../analyzers/define.ts";
 import { Fault, messageOf } from "../fault.ts";
@@ -110,7 +111,7 @@ export async function readAcceptRules(
   const file = named ?? usualIgnoreFile;
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readFileSync(file, "utf8");
   } catch (error) {
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (named === undefined && isAbsent) return { accept: [], warnings: [] };

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { Fault, messageOf } from "../fault.ts";
 import type { ConfigPlace, Surroundings } from "./place.ts";
 import { valueOf, wordsOf } from "./values.ts";
@@ -43,7 +43,7 @@ export async function readConfigText(place: ConfigPlace): Promise<{ readonly pat
   for (const path of candidates) {
     try {
       // A byte order mark, as Windows editors write it, is not part of the text.
-      return { path, text: (await readFile(path, "utf8")).replace(/^\uFEFF/, "") };
+      return { path, text: readFileSync(path, "utf8").replace(/^\uFEFF/, "") };
     } catch (error) {
       if (!place.explicit && isMissing(error)) continue;
       throw new Fault(`Cannot read config file ${path}: ${reasonOf(error)}`, {

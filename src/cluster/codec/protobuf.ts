@@ -165,7 +165,8 @@ async function readList<K extends KindName>(
   const { cursor } = source;
   if (length < 0) throw new Malformed(`it says that the list has ${length} bytes`);
   const listEnd = source.passed + cursor.at + length;
-  const { plan, complete } = readerOf(kind);
+  // Of an empty list there is nothing to be read, and most lists of a small cluster are empty.
+  let reader: ItemReader<K> | undefined;
   let head: ListHead | undefined;
   let items = 0;
   while (source.passed + cursor.at < listEnd) {
@@ -178,7 +179,8 @@ async function readList<K extends KindName>(
       checkLength(source, itemBytes, listEnd);
       if (source.filled - cursor.at < itemBytes) await fillMessage(source, itemBytes);
       items += 1;
-      const object = complete(readObject(plan, cursor, cursor.at + itemBytes));
+      reader ??= readerOf(kind);
+      const object = reader.complete(readObject(reader.plan, cursor, cursor.at + itemBytes));
       if (object !== undefined) onItem(object);
     } else if (tag === tagInList.head && head === undefined && items === 0) {
       const end = await readMessage(source, listEnd);

@@ -112,7 +112,9 @@ export function openDoor(options: DoorOptions): Door {
   const proxy = proxyOf(target, env);
   const credentials = credentialSource(target, proxy?.href, {
     env,
-    isInteractive: options.isInteractive,
+    get isInteractive() {
+      return options.isInteractive;
+    },
     onNote: options.onNote,
     signal: lifetime.signal,
   });

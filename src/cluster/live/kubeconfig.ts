@@ -236,7 +236,7 @@ function readConfigFile(path: string): ConfigFile | undefined {
   }
   let content: unknown;
   try {
-    content = text.trim() === "" ? undefined : load(text);
+    content = text.trim() === "" ? undefined : (parseJson(text) ?? load(text));
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     // Only the reason and the place: the exception's own message quotes lines, which may hold a token.
@@ -258,6 +258,16 @@ function readConfigFile(path: string): ConfigFile | undefined {
     });
   }
   return { path, content };
+}
+
+/** Tools write a kubeconfig as JSON as well, which is YAML too but dear to read as such; undefined when it is none. */
+function parseJson(text: string): unknown {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** As kubectl merges: of entries with one name, and of current contexts, the first counts. */

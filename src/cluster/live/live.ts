@@ -53,10 +53,18 @@ const logLimitBytes = 65_536;
  * @throws {Fault} when no kubeconfig or context is found, credentials cannot be had, or the server cannot be reached.
  */
 export async function openLive(options: LiveOptions, signal: AbortSignal): Promise<ClusterSource> {
-  const { codec = "auto", isInteractive = isatty(0), onNote = () => undefined } = options;
+  const { codec = "auto", onNote = () => undefined } = options;
   const target = findTarget(options);
   const { context, server, namespace } = target;
-  const door = openDoor({ ...options, target, isInteractive, onNote });
+  const door = openDoor({
+    ...options,
+    target,
+    // Asked by credential plugins alone: to find it out loads what a small run does without.
+    get isInteractive() {
+      return options.isInteractive ?? isatty(0);
+    },
+    onNote,
+  });
 
   /** Any JSON object; undefined when the answer is something else. */
   const getObject = (path: string, accept = "application/json"): Promise<Record<string, unknown> | undefined> =>
