@@ -4,7 +4,14 @@ import { readFile } from "node:fs/promises";
 import type { Analyzer } from "../analyzers/define.ts";
 import { Fault, messageOf } from "../fault.ts";
 import { type AcceptRule, isDay } from "../findings/accept.ts";
-import { type Baseline, baselineFrom, baselineOf, baselineText, changesSince } from "../findings/baseline.ts";
+import {
+  type Baseline,
+  baselineOf,
+  baselinesFrom,
+  baselinesText,
+  baselineText,
+  changesSince,
+} from "../findings/baseline.ts";
 import type { Report } from "../findings/report.ts";
 import { compareSeverity } from "../findings/severity.ts";
 import { counted } from "../report/words.ts";
@@ -20,9 +27,15 @@ const usualIgnoreFile = ".k8sgptignore";
 /** What is compared with, read before the cluster is: a wrong file is told at once. */
 export interface Comparison {
   /** What `--since` shows; the baseline when only that is given. */
-  readonly shown?: { readonly file: string; readonly earlier: Baseline };
+  readonly shown?: EarlierFile;
   /** What `--fail-on-new` knows. */
-  readonly gate?: { readonly file: string; readonly earlier: Baseline };
+  readonly gate?: EarlierFile;
+}
+
+interface EarlierFile {
+  readonly file: string;
+  /** One for each cluster that the file is about. */
+  readonly earlier: readonly Baseline[];
 }
 
 type ComparisonFlags = Pick<AnalyzeFlags, "baseline" | "since" | "failOnNew">;
@@ -47,7 +60,7 @@ export async function readComparison({ baseline, since, failOnNew }: ComparisonF
   return { ...(shown !== undefined && { shown }), ...(gate !== undefined && { gate }) };
 }
 
-async function readBaseline(flag: string, file: string): Promise<Baseline> {
+async function readBaseline(flag: string, file: string): Promise<readonly Baseline[]> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     throw new Fault(`Cannot read ${flag} ${file}: ${messageOf(error)}`, { cause: error, next: baselineHint });
   });
@@ -57,7 +70,7 @@ async function readBaseline(flag: string, file: string): Promise<Baseline> {
   } catch (error) {
     throw new Fault(`${flag} ${file} is not JSON: ${messageOf(error)}`, { cause: error, next: baselineHint });
   }
-  const earlier = baselineFrom(value);
+  const earlier = baselinesFrom(value);
   if (earlier === undefined)
     throw new Fault(`${flag} ${file} is neither a baseline nor a JSON report of k8sgpt`, { next: baselineHint });
   return earlier;
@@ -65,10 +78,33 @@ async function readBaseline(flag: string, file: string): Promise<Baseline> {
 
 const baselineHint = "Make it with `k8sgpt baseline -o FILE` or `k8sgpt analyze -o json=FILE`";
 
-/** The report with what changed, and a warning when it is compared with another cluster's. */
-export function compared(report: Report, { shown }: Comparison): Report {
+/**
+ * What the file knows of the report's cluster. A file about one cluster is compared with whatever single cluster is read;
+ * of several clusters each is compared with what has its name, and is new when nothing has.
+ */
+function earlierOf(report: Report, { earlier }: EarlierFile, isOneOfSeveral: boolean): Baseline | undefined {
+  const { name } = report.cluster;
+  const [first, second] = earlier;
+  const known = earlier.find(({ cluster }) => cluster === name);
+  return known ?? (isOneOfSeveral || second !== undefined ? undefined : first);
+}
+
+/**
+ * The report with what changed, and a warning when it is compared with another cluster's.
+ *
+ * @param isOneOfSeveral whether other clusters are read in the same run
+ */
+export function compared(report: Report, { shown }: Comparison, isOneOfSeveral = false): Report {
   if (shown === undefined) return report;
-  const { file, earlier } = shown;
+  const { file } = shown;
+  const earlier = earlierOf(report, shown, isOneOfSeveral);
+  if (earlier === undefined) {
+    const { name } = report.cluster;
+    const nothing = { cluster: name, takenAt: report.takenAt, findings: [] };
+    const about = shown.earlier.map(({ cluster }) => `"${cluster}"`).join(", ");
+    const warning = `[since] ${file} knows nothing of "${name}", so that everything in it is new; it is about ${about}`;
+    return { ...report, changes: changesSince(report, nothing, file), errors: [...report.errors, warning] };
+  }
   const changes = changesSince(report, earlier, file);
   const isOther =
     earlier.cluster !== report.cluster.name && changes.unchanged.length === 0 && earlier.findings.length > 0;
@@ -77,24 +113,41 @@ export function compared(report: Report, { shown }: Comparison): Report {
 }
 
 /** Whether `--fail-on-new` trips: a finding that the baseline does not know, of `--fail-on` (else warning) or worse. */
-export function hasNewFault(report: Report, { gate }: Comparison, failOn: FailOn): boolean {
+export function hasNewFault(report: Report, { gate }: Comparison, failOn: FailOn, isOneOfSeveral = false): boolean {
   if (gate === undefined) return false;
-  const known = new Set(gate.earlier.findings.map(({ id }) => id));
+  const known = new Set(earlierOf(report, gate, isOneOfSeveral)?.findings.map(({ id }) => id));
   const threshold = failOn === "never" ? "warning" : failOn;
   return report.findings.some(({ id, severity }) => !known.has(id) && compareSeverity(severity, threshold) <= 0);
 }
 
-/** Writes a baseline of the report and says what is in it. */
+/**
+ * Writes a baseline of the reports and says what is in it.
+ *
+ * @param unread names of clusters that could not be read
+ * @throws {Fault} when there is no report
+ */
 export async function writeBaseline(
-  report: Report,
+  reports: readonly Report[],
+  unread: readonly string[],
   { output }: Pick<BaselineFlags, "output">,
   { tell }: Terminal,
 ): Promise<void> {
-  await writeWhole(output, baselineText(baselineOf(report)));
-  const accepted = report.accepted?.length ?? 0;
+  if (reports.length === 0) {
+    throw new Fault(`None of the clusters could be read: ${unread.join(", ")}; no baseline was written`, {
+      next: "`k8sgpt contexts` says why",
+    });
+  }
+  const isSeveral = reports.length + unread.length > 1;
+  const baselines = reports.map(baselineOf);
+  await writeWhole(output, isSeveral ? baselinesText(baselines) : baselines.map(baselineText).join(""));
+  const findings = reports.reduce((sum, report) => sum + report.findings.length, 0);
+  const accepted = reports.reduce((sum, report) => sum + (report.accepted?.length ?? 0), 0);
   const without = accepted === 0 ? "" : `; ${counted(accepted, "accepted finding")} left out`;
-  tell(`Saved ${counted(report.findings.length, "finding")} to ${output}${without}`);
-  if (!report.complete) tell("warning: not everything could be checked: what was not seen now will be new later");
+  const of = isSeveral ? ` of ${counted(reports.length, "cluster")}` : "";
+  tell(`Saved ${counted(findings, "finding")}${of} to ${output}${without}`);
+  if (unread.length > 0) tell(`warning: not in it, because not read: ${unread.join(", ")}`);
+  if (reports.some(({ complete }) => !complete))
+    tell("warning: not everything could be checked: what was not seen now will be new later");
   tell(`next: \`k8sgpt analyze --baseline ${output} --fail-on-new\``);
 }
 
@@ -130,8 +183,8 @@ export async function readAcceptRules(
 }
 
 const entryHint =
-  "An entry has `rule`, `object` (`Kind/namespace/name`, * for any), `reason` and, when it shall end, `expiry: 2026-12-31`";
-const keys = ["rule", "object", "reason", "expiry"];
+  "An entry has `rule`, `object` (`Kind/namespace/name`, * for any), `reason` and, when it shall end, `expiry: 2026-12-31`; `cluster: prod-*` limits it";
+const keys = ["rule", "object", "reason", "expiry", "cluster"];
 
 /** The entries of an ignore file. An entry with a mistake stops the run: half an ignore file gates the wrong things. */
 async function acceptRulesIn(text: string, file: string): Promise<readonly AcceptRule[]> {
@@ -170,6 +223,14 @@ async function acceptRulesIn(text: string, file: string): Promise<readonly Accep
     }
     if (!/^[^/]+\/[^/]+(?:\/[^/]+)?$/.test(object)) throw broken(line, `"${object}" does not name an object`);
     if (expiry !== undefined && !isDay(expiry)) throw broken(line, `expiry "${expiry}" is not a day like 2026-12-31`);
-    return { rule, object, reason, ...(expiry !== undefined && { expiry }), place: `${file}:${line}` };
+    const cluster = values.get("cluster");
+    return {
+      rule,
+      object,
+      reason,
+      ...(expiry !== undefined && { expiry }),
+      ...(cluster !== undefined && cluster !== "" && { cluster }),
+      place: `${file}:${line}`,
+    };
   });
 }

@@ -94,7 +94,7 @@ async function valuesOf(
       return listWords(typed, ["info", "risks"]);
     case "--kubecontext":
     case "--context":
-      return lookups.contexts(kubeconfig);
+      return listWords(typed, await lookups.contexts(kubeconfig));
     default:
       return [];
   }

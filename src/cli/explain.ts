@@ -5,15 +5,7 @@ import type { CompletionRequest, IAI } from "../ai/backend.ts";
 import { type Budget, createBudget, parseBudget } from "../ai/budget.ts";
 import { answerCache, noAnswerCache } from "../ai/cached.ts";
 import { type Conversation, conversation } from "../ai/conversation.ts";
-import { readableSoFar } from "../ai/answer.ts";
-import {
-  explain,
-  type ExplainOptions,
-  type Outcome,
-  type Question,
-  questionsAbout,
-  withOutcome,
-} from "../ai/explain.ts";
+import { explain, type Outcome, type Question, questionsAbout, withOutcome } from "../ai/explain.ts";
 import { hostGuard } from "../ai/door.ts";
 import { type AuditFile, openAuditFile } from "../audit.ts";
 import { readAiBudget } from "../config/ai.ts";
@@ -25,7 +17,6 @@ import { maskingFor } from "../engine/explain.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { Incident, Report } from "../findings/report.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
-import { clean } from "../report/layout.ts";
 import { counted, isProblem } from "../report/words.ts";
 import { buildInfo } from "./build-info.ts";
 import { backendText, type ChosenBackend, chooseBackend } from "./backend.ts";
@@ -47,8 +38,14 @@ export interface Explaining {
     onProgress: (text: string) => void,
     user?: string,
   ) => Explained;
-  /** Exactly what would be sent, as text or JSON; nothing is sent. */
-  readonly dryRun: (report: Report, input: SnapshotInput | undefined) => string;
+  /** Exactly what would be sent about one cluster or several, as text or JSON; nothing is sent. */
+  readonly dryRun: (reports: readonly ReportRead[]) => string;
+}
+
+/** A report and what it was made from. */
+export interface ReportRead {
+  readonly report: Report;
+  readonly input: SnapshotInput | undefined;
 }
 
 /** A report whose explanations are on their way. */
@@ -151,9 +148,6 @@ export async function prepareExplaining(
           `note: Explaining ${counted(questions.length, "incident")} with ${backendText(atHost(chosen, backend))}; ${masked}`,
         );
       }
-      // Settings without an equivalent are known now; what a model refuses shows itself while it is asked.
-      const known = backend.warnings?.length ?? 0;
-      if (questions.length > 0) for (const text of backend.warnings ?? []) terminal.tell(`note: ${text}`);
       const { env } = terminal;
       const answerer = { backend: chosen.name, model: chosen.model, settings: chosen.settings };
       const caller = {
@@ -192,7 +186,7 @@ export async function prepareExplaining(
         ...(record !== undefined && {
           onCached: (request: CompletionRequest) => recordCached(record, caller, backend, request),
         }),
-        ...liveLine(questions.length, masking.unmask, terminal, onProgress),
+        onDone: (done, total) => onProgress(`Explaining ${done} of ${total}`),
       });
       const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
       return {
@@ -202,9 +196,7 @@ export async function prepareExplaining(
           return outcome === undefined ? incident : withOutcome(incident, outcome);
         },
         summary: async () => {
-          const { lines, failed } = summaryOf(await Promise.all(outcomes), chosen);
-          const refused = (backend.warnings ?? []).slice(known).map((text) => `warning: ${text}`);
-          return { lines: [...refused, ...lines], failed };
+          return summaryOf(await Promise.all(outcomes), chosen);
         },
         async conversation() {
           if (questions.length === 0) return undefined;
@@ -235,8 +227,13 @@ export async function prepareExplaining(
         },
       };
     },
-    dryRun(report, input) {
-      const { questions } = questionsOf(report, input);
+    dryRun(reports) {
+      const questions = reports.flatMap(({ report, input }) =>
+        questionsOf(report, input).questions.map((question) => ({
+          ...question,
+          ...(reports.length > 1 && { cluster: report.cluster.name }),
+        })),
+      );
       return flags.output.includes("json") ? dryRunJson(questions, chosen) : dryRunText(questions, chosen);
     },
   };
@@ -273,40 +270,6 @@ async function allowedBackend(flags: ExplainFlags, chosen: ChosenBackend, termin
   });
 }
 
-const drawEveryMs = 80;
-
-/** What explaining tells while it goes on: how many are done, and the words of the first answer that is still coming. */
-function liveLine(
-  total: number,
-  unmask: (text: string) => string,
-  { stderrIsTerminal, columns = 80 }: Terminal,
-  onProgress: (text: string) => void,
-): Pick<ExplainOptions, "onDone" | "onText"> {
-  const head = (done: number): string => `Explaining ${done} of ${total}`;
-  if (!stderrIsTerminal) return {};
-  let done = 0;
-  let shown = Number.POSITIVE_INFINITY;
-  let drawnAt = Number.NEGATIVE_INFINITY;
-  return {
-    onDone(count) {
-      done = count;
-      // Its words make room for those of the next.
-      shown = Number.POSITIVE_INFINITY;
-      onProgress(head(done));
-    },
-    onText(index, answer) {
-      if (index > shown || performance.now() - drawnAt < drawEveryMs) return;
-      shown = index;
-      drawnAt = performance.now();
-      // The last word may still grow, and a token with it.
-      const words = clean(unmask(readableSoFar(answer).replace(/\S*$/, ""))).trim();
-      if (words === "") return;
-      const room = Math.max(0, columns - head(done).length - 6);
-      onProgress(`${head(done)}: ${words.length <= room ? words : `…${words.slice(words.length - room)}`}`);
-    },
-  };
-}
-
 /** `chosen` with the server that is asked for its place. */
 function atHost(chosen: ChosenBackend, { host }: IAI): ChosenBackend {
   return { ...chosen, place: chosen.settings.baseURL ?? host ?? chosen.place };
@@ -336,20 +299,28 @@ function summaryOf(outcomes: readonly Outcome[], chosen: ChosenBackend): { lines
   };
 }
 
-function dryRunText(questions: readonly Question[], chosen: ChosenBackend | undefined): string {
+/** A question of a dry run, and the cluster that it is about where there are several. */
+type DryQuestion = Question & { readonly cluster?: string };
+
+function dryRunText(questions: readonly DryQuestion[], chosen: ChosenBackend | undefined): string {
   const target = chosen === undefined ? "no backend is configured" : backendText(chosen);
   const total = questions.reduce((sum, { tokens }) => sum + tokens, 0);
   const blocks = questions.map(
-    ({ incident, request, tokens }, index) =>
-      `=== ${index + 1} of ${questions.length}, incident ${incident.id}, about ${tokens} tokens ===\n` +
+    ({ incident, request, tokens, cluster }, index) =>
+      `=== ${index + 1} of ${questions.length}, ${cluster === undefined ? "" : `${cluster}, `}incident ${incident.id}, about ${tokens} tokens ===\n` +
       `--- system ---\n${request.system}\n--- prompt ---\n${request.prompt}\n`,
   );
   const head = `Nothing was sent. Would go to: ${target}; ${counted(questions.length, "prompt")}, about ${total} tokens, answers not counted.\n`;
   return [head, ...blocks].join("\n");
 }
 
-function dryRunJson(questions: readonly Question[], chosen: ChosenBackend | undefined): string {
-  const requests = questions.map(({ incident, request, tokens }) => ({ incident: incident.id, tokens, ...request }));
+function dryRunJson(questions: readonly DryQuestion[], chosen: ChosenBackend | undefined): string {
+  const requests = questions.map(({ incident, request, tokens, cluster }) => ({
+    ...(cluster !== undefined && { cluster }),
+    incident: incident.id,
+    tokens,
+    ...request,
+  }));
   const target =
     chosen === undefined ? null : { name: chosen.name, model: chosen.model ?? null, place: chosen.place ?? null };
   const tokens = questions.reduce((sum, question) => sum + question.tokens, 0);

@@ -7,8 +7,9 @@ import { existsSync } from "node:fs";
 import { realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Fault, messageOf } from "../fault.ts";
+import { type Fleet, reportsOf, unreadOf } from "../findings/fleet.ts";
 import type { Report } from "../findings/report.ts";
-import { type FormatName, type FormatOptions, formats } from "../report/formats.ts";
+import { type FormatName, type FormatOptions, fleetFormats, formats } from "../report/formats.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -76,9 +77,39 @@ function isFormat(name: string): name is FormatName {
   return Object.hasOwn(formats, name);
 }
 
+/** What is written: one report, or several clusters, in each form. */
+export interface Printed {
+  readonly reports: readonly Report[];
+  /** Names of clusters that could not be read. */
+  readonly unread: readonly string[];
+  readonly render: (format: FormatName, options: FormatOptions) => Promise<string>;
+  /** What GitHub Actions shows beside the log. */
+  readonly annotations: () => Promise<string>;
+}
+
+/** One report. */
+export function printedReport(report: Report): Printed {
+  return {
+    reports: [report],
+    unread: [],
+    render: async (format, options) => (await formats[format]())(report, options),
+    annotations: async () => (await import("../report/github.ts")).githubAnnotations(report),
+  };
+}
+
+/** Several clusters. */
+export function printedFleet(fleet: Fleet): Printed {
+  return {
+    reports: reportsOf(fleet),
+    unread: unreadOf(fleet).map(({ name }) => name),
+    render: async (format, options) => (await fleetFormats[format]())(fleet, options),
+    annotations: async () => (await import("../report/github.ts")).fleetAnnotations(fleet),
+  };
+}
+
 /** Renders and writes the report: files first, so that a reader of standard output who leaves early costs no file. */
 export async function writeOutputs(
-  report: Report,
+  printed: Printed,
   { stdout, files }: Outputs,
   options: FormatOptions,
   terminal: Pick<Terminal, "print" | "env">,
@@ -86,17 +117,16 @@ export async function writeOutputs(
   for (const { format, path } of files) {
     // A file is read by programs and in browsers, whatever the terminal: no colour, and all characters.
     const { plain } = await import("../report/text.ts"); // oxlint-disable-line no-await-in-loop -- cached after the first
-    const render = await formats[format](); // oxlint-disable-line no-await-in-loop -- one report after the other
-    await writeWhole(path, render(report, { ...options, palette: plain, unicode: true })); // oxlint-disable-line no-await-in-loop -- in the order given
+    const text = await printed.render(format, { ...options, palette: plain, unicode: true }); // oxlint-disable-line no-await-in-loop -- one report after the other
+    await writeWhole(path, text); // oxlint-disable-line no-await-in-loop -- in the order given
   }
-  const render = await formats[stdout]();
-  const text = render(report, options);
+  const text = await printed.render(stdout, options);
   if (stdout !== "text" || terminal.env["GITHUB_ACTIONS"] !== "true") {
     await terminal.print(text);
     return;
   }
-  const { githubAnnotations, withoutCommands } = await import("../report/github.ts");
-  await terminal.print(withoutCommands(text, `k8sgpt-${randomUUID()}`) + githubAnnotations(report));
+  const { withoutCommands } = await import("../report/github.ts");
+  await terminal.print(withoutCommands(text, `k8sgpt-${randomUUID()}`) + (await printed.annotations()));
 }
 
 /**

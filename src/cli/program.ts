@@ -173,6 +173,8 @@ export function createProgram(run: Run): Command {
         ["k8sgpt analyze -o html=report.html -o junit=report.xml", "several forms at once"],
         ["k8sgpt analyze -o json | jq '.incidents[].title'", "for programs"],
         ["kubectl get all -A -o yaml | k8sgpt analyze --from -", "without a connection of its own"],
+        ["k8sgpt analyze --context prod,develop", "several clusters in one report; also 'prod-*', --all-contexts"],
+        ["k8sgpt analyze --from monday.tar.gz --from friday.tar.gz", "several saved ones"],
         ["k8sgpt analyze --explain --backend ollama", "explained by a model on this machine"],
         ["k8sgpt analyze --explain --dry-run-explain", "what would be sent, masked"],
         ["k8sgpt analyze --explain --interactive", "then ask about what was found"],

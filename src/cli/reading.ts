@@ -110,6 +110,8 @@ export interface Opening {
   readonly onNote: (text: string) => void;
   /** Whether a credential plugin may ask at the terminal. Default: whether there is one. */
   readonly isInteractive?: boolean;
+  /** Guards that several share; whoever opened them closes them. */
+  readonly guards?: Pick<LiveOptions, "policies" | "audit">;
 }
 
 /** Opens `place`, whatever cluster the flags name: of them the other settings count. */
@@ -117,11 +119,14 @@ export async function openPlace(
   place: Place,
   flags: ReadingFlags,
   terminal: Terminal,
-  { signal, ...opening }: Opening,
+  { signal, guards: shared, ...opening }: Opening,
 ): Promise<ClusterSource> {
   const maxConcurrency = parseConcurrency(flags.maxConcurrency);
   const requestTimeoutMs = parseDuration("--request-timeout", flags.requestTimeout);
-  const guards = await openGuards(flags, terminal);
+  const guards = shared ?? (await openGuards(flags, terminal));
+  const letGo = (): void => {
+    if (shared === undefined) guards.audit?.close();
+  };
   if (place.from !== undefined) {
     const { openSaved } = await import("../cluster/offline/offline.ts");
     return openSaved(place.from, { stdin: terminal.stdin, now: Date.now(), readTls: flags.readTls === true });
@@ -142,9 +147,9 @@ export async function openPlace(
       },
       signal,
     );
-    return { ...source, close: () => source.close().finally(() => guards.audit?.close()) };
+    return { ...source, close: () => source.close().finally(letGo) };
   } catch (error) {
-    guards.audit?.close();
+    letGo();
     throw error;
   }
 }

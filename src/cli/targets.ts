@@ -8,7 +8,7 @@ import type { ClusterSource } from "../cluster/source.ts";
 import { Fault } from "../fault.ts";
 import type { ReadingFlags } from "./flags.ts";
 import { nearestNames } from "./nearest.ts";
-import { fromAndContext, openPlace, type Place } from "./reading.ts";
+import { fromAndContext, openGuards, openPlace, type Place } from "./reading.ts";
 import type { Terminal } from "./terminal.ts";
 import { namesIn } from "./values.ts";
 
@@ -39,11 +39,16 @@ export async function targetsOf(flags: TargetFlags, terminal: Terminal): Promise
   const places = await placesOf(flags, terminal);
   // Several at once: none of their credential plugins may ask at the terminal.
   const alone = places.length === 1;
+  // One record of a run, whatever it reads.
+  let guards: ReturnType<typeof openGuards> | undefined;
+  const shared = async (): ReturnType<typeof openGuards> => (guards ??= openGuards(flags, terminal));
   return places.map(({ name, place }) => ({
     name,
     isSaved: place.from !== undefined,
-    open: async (signal, onNote) =>
-      openPlace(place, flags, terminal, { signal, onNote, ...(!alone && { isInteractive: false }) }),
+    open: async (signal, onNote) => {
+      const rest = alone ? {} : { isInteractive: false, guards: await shared() };
+      return openPlace(place, flags, terminal, { signal, onNote, ...rest });
+    },
   }));
 }
 

@@ -21,6 +21,8 @@ export interface AcceptRule {
   readonly reason: string;
   /** The last day on which it holds (UTC), `2026-12-31`; absent for no end. */
   readonly expiry?: string;
+  /** The name of the cluster in which it holds, `*` for any characters; absent for all. */
+  readonly cluster?: string;
   /** Where it stands, for messages: `.k8sgptignore:3`. */
   readonly place: string;
 }
@@ -52,7 +54,8 @@ export function withoutAccepted(
   const counting: Finding[] = [];
   const accepted: AcceptedFinding[] = [];
   const warnings = new Set<string>();
-  const patterns = rules.map((entry) => ({ entry, rule: globOf(entry.rule), object: globOf(entry.object) }));
+  const here = rules.filter(({ cluster = "*" }) => anyOf(cluster).test(snapshot.cluster.name));
+  const patterns = here.map((entry) => ({ entry, rule: globOf(entry.rule), object: globOf(entry.object) }));
   for (const finding of findings) {
     const verdicts = [
       ...patterns
@@ -138,6 +141,12 @@ function annotationOn(snapshot: Snapshot, ref: ObjectRef, rule: string): Verdict
     );
   }
   return undefined;
+}
+
+/** `*` stands for any characters: contexts of clouds are named like paths. */
+function anyOf(pattern: string): RegExp {
+  const parts = pattern.split("*").map((part) => RegExp.escape(part));
+  return new RegExp(`^${parts.join(".*")}$`, "s");
 }
 
 /** `*` stands for any characters but `/`; everything else for itself. An empty pattern matches nothing. */

@@ -85,6 +85,43 @@ export function baselineText({ cluster, takenAt, findings }: Baseline): string {
   return `{\n  ${head.join(",\n  ")},\n  "findings": ${list}\n}\n`;
 }
 
+/** Writes the baselines of several clusters as one JSON text, likewise. */
+export function baselinesText(baselines: readonly Baseline[]): string {
+  const each = baselines
+    .toSorted((a, b) => compareText(a.cluster, b.cluster))
+    .map((baseline) => baselineText(baseline).trimEnd().replaceAll(/^/gm, "    "));
+  return `{\n  "k8sgptBaseline": 1,\n  "clusters": [\n${each.join(",\n")}\n  ]\n}\n`;
+}
+
+/**
+ * Reads what `baselineText` or `baselinesText` wrote, or a JSON report of `analyze` about one cluster or several.
+ *
+ * @param value the parsed JSON
+ * @returns one for each cluster; undefined when it is none of these
+ */
+export function baselinesFrom(value: unknown): readonly Baseline[] | undefined {
+  if (!isRecord(value) || !Array.isArray(value["clusters"])) {
+    const one = baselineFrom(value);
+    return one === undefined ? undefined : [one];
+  }
+  if (value["k8sgptBaseline"] === 1) return listOf(value["clusters"], baselineFrom);
+  if (value["schemaVersion"] !== 1) return undefined;
+  const { results, others } = value;
+  const read = value["clusters"].filter((entry: unknown) => !isRecord(entry) || entry["problem"] === undefined);
+  return listOf(read, (entry) => {
+    if (!isRecord(entry) || typeof entry["name"] !== "string") return undefined;
+    const { name, takenAt } = entry;
+    const one = {
+      schemaVersion: 1,
+      cluster: { name },
+      takenAt,
+      results: entriesOf(name, results),
+      others: entriesOf(name, others),
+    };
+    return baselineFrom(one);
+  });
+}
+
 /**
  * Reads what `baselineText` wrote, or a JSON report of `analyze`.
  *
@@ -108,6 +145,11 @@ export function baselineFrom(value: unknown): Baseline | undefined {
   const context = listOf(others ?? [], knownFrom);
   if (failures === undefined || context === undefined) return undefined;
   return { cluster: cluster["name"], takenAt, findings: [...failures.flat(), ...context] };
+}
+
+/** The entries of a list that are one cluster's. */
+function entriesOf(name: string, list: unknown): readonly unknown[] {
+  return Array.isArray(list) ? list.filter((entry: unknown) => isRecord(entry) && entry["cluster"] === name) : [];
 }
 
 function knownFrom(value: unknown): KnownFinding | undefined {

@@ -26,7 +26,7 @@ type View = Pick<TextOptions, "width" | "palette" | "unicode">;
 function acceptedLines(accepted: readonly AcceptedFinding[], view: View): readonly string[] {
   const { palette, width } = view;
   return [
-    palette.strong(`Accepted: ${counted(accepted.length, "finding")}, neither counted nor gated`),
+    ...wrap(`Accepted: ${counted(accepted.length, "finding")}, neither counted nor gated`, width).map(palette.strong),
     ...accepted.slice(0, shownFindings).flatMap(({ finding, reason, by, expiry }) => {
       const until = expiry === undefined ? "" : `, until ${expiry}`;
       const text = `${objectName(finding.owner ?? finding.object)}: ${finding.rule}: ${reason ?? "no reason given"} (${by}${until})`;

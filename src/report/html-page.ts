@@ -42,6 +42,10 @@ h2{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;font-size:18px;
 .number{color:var(--dim);font-weight:400;font-variant-numeric:tabular-nums}
 .badge{padding:1px 9px;border-radius:99px;font-size:12px;font-weight:600;background:var(--soft)}
 .badge.critical{color:var(--critical);background:var(--criticalSoft)}.badge.warning{color:var(--warning);background:var(--warningSoft)}.badge.info{color:var(--info);background:var(--infoSoft)}.badge.risk{color:var(--risk);background:var(--riskSoft)}
+.place{padding:1px 9px;border-radius:99px;font-size:12px;font-weight:600;color:var(--card);background:var(--dim)}
+.part>h2{margin:32px 0 10px;padding-bottom:6px;border-bottom:2px solid var(--line);font-size:22px;scroll-margin-top:64px}
+.part>.dim{margin-bottom:14px}
+.dot.good{background:var(--good)}
 .tag{padding:0 7px;border-radius:5px;font-size:12px;font-style:normal;font-weight:600;color:var(--card);background:var(--link)}
 .age{margin-left:auto;color:var(--dim);font-size:13px;font-weight:400}
 .title{margin-top:4px;font-size:16px}
@@ -85,7 +89,7 @@ export const pageScript: string = `
   const controls = byId("controls");
   if (!controls) return;
   controls.hidden = false;
-  const articles = [...document.querySelectorAll("main > article")];
+  const articles = [...document.querySelectorAll("main article")];
   const texts = new Map(articles.map((article) => [article, article.textContent.toLowerCase()]));
   const value = (id) => (byId(id) ? byId(id).value : "");
   const apply = () => {
@@ -93,10 +97,10 @@ export const pageScript: string = `
     const onlyNew = byId("new") ? byId("new").checked : false;
     let shown = 0;
     for (const article of articles) {
-      const { severity, namespaces, kinds } = article.dataset;
+      const { severity, namespaces, kinds, clusters } = article.dataset;
       const has = (list, wanted) => wanted === "" || list.split(" ").includes(wanted);
       const fits =
-        has(severity, value("severity")) && has(namespaces, value("namespace")) && has(kinds, value("kind")) &&
+        has(clusters, value("cluster")) && has(severity, value("severity")) && has(namespaces, value("namespace")) && has(kinds, value("kind")) &&
         (!onlyNew || article.dataset.new === "1") && words.every((word) => texts.get(article).includes(word));
       article.hidden = !fits;
       const row = document.querySelector('[data-of="' + article.id.slice(2) + '"]');

@@ -6,12 +6,13 @@
  */
 import type { Evidence } from "../findings/evidence.ts";
 import type { Finding } from "../findings/finding.ts";
+import { type Fleet, type FleetMember, fleetStatus, reportsOf, sharedFaults, unreadOf } from "../findings/fleet.ts";
 import type { AcceptedFinding, Changes, Incident, KnownFinding, Report } from "../findings/report.ts";
 import { type ObjectRef, qualifiedName } from "../kube/object-ref.ts";
 import { explainedFor } from "./explanation.ts";
 import { certaintyJson } from "./certainty.ts";
 import { docOfFinding, type FieldDocs } from "./field-doc.ts";
-import { resultsOf } from "./results.ts";
+import { type Result, resultsOf } from "./results.ts";
 import { findingText, isProblem, parentName } from "./words.ts";
 
 /** The version of the keys beside k8sgpt's; it grows when one of them changes its meaning. */
@@ -37,22 +38,7 @@ export function reportJson(report: Report, { withStats, docs }: JsonOptions): ob
     errors: report.errors,
     status: report.status,
     problems: results.reduce((sum, { findings }) => sum + findings.length, 0),
-    results: results.map(({ object, owner, findings }) => ({
-      kind: object.kind,
-      name: qualifiedName(object),
-      error: findings.map((finding) => ({
-        Text: findingText(finding),
-        KubernetesDoc: docOfFinding(finding, docs),
-        Sensitive: [],
-        ...findingJson(finding),
-      })),
-      details: explainedFor(report.incidents, findings).details,
-      parentObject: parentName(owner),
-      ...(object.namespace !== undefined && { namespace: object.namespace }),
-      id: findings[0].id,
-      severity: findings[0].severity,
-      ...explainErrorOf(explainedFor(report.incidents, findings).explainError),
-    })),
+    results: results.map((result) => resultJson(result, report, docs)),
     schemaVersion,
     cluster: report.cluster,
     scope: report.scope,
@@ -66,6 +52,98 @@ export function reportJson(report: Report, { withStats, docs }: JsonOptions): ob
     ...(report.changes !== undefined && { changes: changesJson(report.changes) }),
     hidden: report.hidden,
     coverage: report.coverage,
+    ...(withStats && { stats: report.stats }),
+  };
+}
+
+function resultJson({ object, owner, findings }: Result, { incidents }: Report, docs: FieldDocs | undefined): object {
+  const { details, explainError } = explainedFor(incidents, findings);
+  return {
+    kind: object.kind,
+    name: qualifiedName(object),
+    error: findings.map((finding) => ({
+      Text: findingText(finding),
+      KubernetesDoc: docOfFinding(finding, docs),
+      Sensitive: [],
+      ...findingJson(finding),
+    })),
+    details,
+    parentObject: parentName(owner),
+    ...(object.namespace !== undefined && { namespace: object.namespace }),
+    id: findings[0].id,
+    severity: findings[0].severity,
+    ...explainErrorOf(explainError),
+  };
+}
+
+/** Several clusters as JSON text. */
+export function renderFleetJson(fleet: Fleet, options: JsonOptions): string {
+  return `${JSON.stringify(fleetJson(fleet, options), undefined, 2)}\n`;
+}
+
+/**
+ * Several clusters as plain data: k8sgpt's keys hold what all of them have, each entry with its `cluster`; `clusters`
+ * says of each what only one can have; `shared` names the incidents that are the same fault in several.
+ */
+export function fleetJson(fleet: Fleet, { withStats, docs }: JsonOptions): object {
+  const reports = reportsOf(fleet);
+  const { status, complete } = fleetStatus(fleet);
+  /** The entries of each cluster, each naming it. */
+  const ofEach = (list: (report: Report) => readonly object[]): readonly object[] =>
+    reports.flatMap((report) => list(report).map((entry) => ({ cluster: report.cluster.name, ...entry })));
+  return {
+    provider: reports.find(({ provider }) => provider !== undefined)?.provider ?? "",
+    errors: [
+      ...unreadOf(fleet).map(({ name, problem }) => `${name}: ${problem.reason}`),
+      ...reports.flatMap(({ cluster, errors }) => errors.map((error) => `${cluster.name}: ${error}`)),
+    ],
+    status,
+    problems: reports.reduce((sum, report) => sum + problemsOf(report), 0),
+    results: ofEach((report) => resultsOf(report).map((result) => resultJson(result, report, docs))),
+    schemaVersion,
+    complete,
+    clusters: fleet.clusters.map((member) => memberJson(member, withStats)),
+    shared: sharedFaults(fleet).map(({ incidents }) => {
+      const [{ incident }] = incidents;
+      const { root, severity } = incident;
+      return {
+        rule: root.rule,
+        severity,
+        title: root.title,
+        object: refJson(root.owner ?? root.object),
+        ...(root.discriminator !== undefined && { discriminator: root.discriminator }),
+        incidents: incidents.map((each) => ({ cluster: each.report.cluster.name, id: each.incident.id })),
+      };
+    }),
+    incidents: ofEach(({ incidents }) => incidents.map(incidentJson)),
+    others: ofEach(({ findings }) => findings.filter((finding) => !isProblem(finding)).map(findingJson)),
+    ...(reports.some(({ accepted }) => accepted !== undefined) && {
+      accepted: ofEach(({ accepted = [] }) => accepted.map(acceptedJson)),
+    }),
+    coverage: ofEach(({ coverage }) => coverage),
+  };
+}
+
+function problemsOf({ findings }: Report): number {
+  return findings.filter(isProblem).length;
+}
+
+function memberJson({ name, report, problem }: FleetMember, withStats: boolean): object {
+  if (report === undefined) return { name, status: "Incomplete", complete: false, problem };
+  return {
+    name,
+    status: report.status,
+    complete: report.complete,
+    problems: problemsOf(report),
+    incidents: report.incidents.length,
+    info: report.cluster,
+    scope: report.scope,
+    takenAt: timeText(report.takenAt),
+    analyzers: report.analyzers,
+    objects: report.objects,
+    hidden: report.hidden,
+    errors: report.errors,
+    ...(report.changes !== undefined && { changes: changesJson(report.changes) }),
     ...(withStats && { stats: report.stats }),
   };
 }

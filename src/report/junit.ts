@@ -4,17 +4,18 @@
  * a CI server can tell its history. An analyzer that found nothing is a passed test; what was accepted, or could not be
  * checked, is a skipped one: that is not health, and not a failure either.
  */
+import type { Fleet } from "../findings/fleet.ts";
 import type { AcceptedFinding, CoverageGap, Incident, Report } from "../findings/report.ts";
 import { compareText } from "../kube/object-ref.ts";
 import { clean } from "./layout.ts";
 import { logsOf, seenLine, seenOf, stepName, symptomsOf } from "./seen.ts";
-import { isProblem, objectName } from "./words.ts";
+import { counted, isProblem, objectName } from "./words.ts";
 
 interface Test {
   readonly suite: string;
   readonly name: string;
-  readonly outcome: "passed" | "failed" | "skipped";
-  /** Attributes of the failure. */
+  readonly outcome: "passed" | "failed" | "skipped" | "error";
+  /** Attributes of the failure or error. */
   readonly message?: string;
   readonly type?: string;
   readonly text?: string;
@@ -22,28 +23,72 @@ interface Test {
 
 /** The report as JUnit XML. */
 export function renderJunit(report: Report): string {
-  const tests = distinctNames([
+  const suites = [...Map.groupBy(testsOf(report), ({ suite }) => suite)].sort(([a], [b]) => compareText(a, b));
+  return documentOf(
+    report.cluster.name,
+    suites.map(([name, tests]) => ({ name, tests, report, cluster: report.cluster.name, prefix: "k8sgpt" })),
+  );
+}
+
+/**
+ * Several clusters as JUnit XML: a suite for each, its tests classed by cluster and analyzer. A cluster that could not be
+ * read is a test in error.
+ */
+export function renderFleetJunit({ clusters }: Fleet): string {
+  return documentOf(
+    counted(clusters.length, "cluster"),
+    clusters.map(({ name, report, problem }) => {
+      const unread: Test = {
+        suite: "coverage",
+        name: "reads the cluster",
+        outcome: "error",
+        message: clean(problem?.reason ?? ""),
+        type: "unread",
+        text: clean(problem?.next === undefined ? "" : `next: ${problem.next}`),
+      };
+      const tests = report === undefined ? [unread] : testsOf(report);
+      const sorted = [...tests].sort((a, b) => compareText(a.suite, b.suite));
+      // A dot in the name would be read as a package of its own.
+      const prefix = `k8sgpt.${clean(name).replaceAll(".", "_")}`;
+      return { name, tests: sorted, report, cluster: name, prefix };
+    }),
+  );
+}
+
+function testsOf(report: Report): readonly Test[] {
+  return distinctNames([
     ...report.incidents.filter(isProblem).map((incident) => incidentTest(incident, report)),
     ...(report.accepted ?? []).filter(({ finding }) => isProblem(finding)).map(acceptedTest),
     ...report.coverage.filter(({ level }) => level === "gap").flatMap(gapTests),
     ...cleanAnalyzers(report).map((suite): Test => ({ suite, name: "no problems found", outcome: "passed" })),
   ]);
-  const suites = [...Map.groupBy(tests, ({ suite }) => suite)].sort(([a], [b]) => compareText(a, b));
-  const time = new Date(report.takenAt).toISOString().slice(0, 19);
+}
+
+interface Suite {
+  readonly name: string;
+  readonly tests: readonly Test[];
+  readonly report: Report | undefined;
+  readonly cluster: string;
+  /** What stands before the analyzer in a test's class. */
+  readonly prefix: string;
+}
+
+function documentOf(name: string, suites: readonly Suite[]): string {
+  const all = suites.flatMap(({ tests }) => tests);
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites${attributes({ name: `k8sgpt ${report.cluster.name}`, tests: tests.length, failures: failed(tests), errors: 0 })}>`,
-    ...suites.flatMap(([name, inSuite]) => [
+    `<testsuites${attributes({ name: `k8sgpt ${name}`, tests: all.length, failures: count(all, "failed"), errors: count(all, "error") })}>`,
+    ...suites.flatMap((suite) => [
       `  <testsuite${attributes({
-        name,
-        tests: inSuite.length,
-        failures: failed(inSuite),
-        errors: 0,
-        skipped: inSuite.filter(({ outcome }) => outcome === "skipped").length,
-        timestamp: time,
-        hostname: report.cluster.name,
+        name: suite.name,
+        tests: suite.tests.length,
+        failures: count(suite.tests, "failed"),
+        errors: count(suite.tests, "error"),
+        skipped: count(suite.tests, "skipped"),
+        ...(suite.report !== undefined && { timestamp: new Date(suite.report.takenAt).toISOString().slice(0, 19) }),
+        hostname: suite.cluster,
       })}>`,
-      ...inSuite.flatMap(testLines),
+      ...suite.tests.flatMap((test) => testLines(test, suite.prefix)),
       "  </testsuite>",
     ]),
     "</testsuites>",
@@ -51,17 +96,21 @@ export function renderJunit(report: Report): string {
   return `${lines.join("\n")}\n`;
 }
 
-function failed(tests: readonly Test[]): number {
-  return tests.filter(({ outcome }) => outcome === "failed").length;
+function count(tests: readonly Test[], wanted: Test["outcome"]): number {
+  return tests.filter(({ outcome }) => outcome === wanted).length;
 }
 
-function testLines({ suite, name, outcome, message = "", type = "", text = "" }: Test): readonly string[] {
-  const head = `    <testcase${attributes({ classname: `k8sgpt.${suite}`, name })}`;
+function testLines(
+  { suite, name, outcome, message = "", type = "", text = "" }: Test,
+  prefix: string,
+): readonly string[] {
+  const head = `    <testcase${attributes({ classname: `${prefix}.${suite}`, name })}`;
   if (outcome === "passed") return [`${head}/>`];
+  const tag = outcome === "failed" ? "failure" : "error";
   const inner =
     outcome === "skipped"
       ? `      <skipped>${escapeXml(text)}</skipped>`
-      : `      <failure${attributes({ message, type })}>${escapeXml(text)}</failure>`;
+      : `      <${tag}${attributes({ message, type })}>${escapeXml(text)}</${tag}>`;
   return [`${head}>`, inner, "    </testcase>"];
 }
 

@@ -4,8 +4,9 @@
  * means something to Markdown escaped, so that a Pod's message cannot draw a link or an image.
  */
 import type { Finding } from "../findings/finding.ts";
+import { type Fleet, type FleetMember, isNewIn, reportsOf, sharedFaults, unreadOf } from "../findings/fleet.ts";
 import type { AcceptedFinding, Changes, Incident, Report } from "../findings/report.ts";
-import type { Severity } from "../findings/severity.ts";
+import { type Severity, worse } from "../findings/severity.ts";
 import { formatDuration } from "../kube/time.ts";
 import { clean } from "./layout.ts";
 import { logsOf, seenOf, stepName, symptomsOf } from "./seen.ts";
@@ -24,22 +25,90 @@ export function renderMarkdown(report: Report): string {
     ...(report.complete ? [] : [["> **Not everything could be checked.** See [Not checked](#not-checked)."]]),
     ...(incidents.length === 0 ? [] : [tableOf(incidents, fresh)]),
     ...(changes === undefined ? [] : [changesPart(report, changes)]),
-    ...incidents.map((incident, index) => incidentPart(incident, index, report, fresh)),
-    ...(accepted === undefined ? [] : [acceptedPart(accepted)]),
-    ...coveragePart(report),
+    ...incidents.map((incident, index) => incidentPart(incident, { heading: `## ${index + 1}.` }, report, fresh)),
+    ...(accepted === undefined ? [] : [acceptedPart(accepted, "## Accepted")]),
+    ...coveragePart(report, "## Not checked", "## Warnings"),
   ];
   return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
-function verdict({ incidents, complete, cluster }: Report): string {
+/**
+ * Several clusters as Markdown: a table of them, then the faults that several have, then each cluster. Every heading and
+ * every row of a table names its cluster.
+ */
+export function renderFleetMarkdown(fleet: Fleet): string {
+  const reports = reportsOf(fleet);
+  const shared = sharedFaults(fleet);
+  const told = new Set(shared.flatMap(({ incidents }) => incidents.map(({ incident }) => incident)));
+  const unread = unreadOf(fleet);
+  const bad = reports.filter(({ incidents }) => incidents.some(isProblem)).length;
+  const missing = unread.length === 0 ? "" : `, ${unread.length} not read`;
+  const parts = [
+    [`# ${counted(fleet.clusters.length, "cluster")}: ${bad === 0 ? "none" : bad} with incidents${missing}`],
+    ["| | Cluster | Version | What was found |", "|---|---|---|---|", ...fleet.clusters.map(clusterRow)],
+    ...(shared.length === 0
+      ? []
+      : [
+          ["## In several clusters", "", "Each is told once, as the first of its clusters shows it."],
+          ...shared.map(({ incidents }) => {
+            const [{ incident, report }] = incidents;
+            const where = incidents.map((each) => code(clean(each.report.cluster.name))).join(", ");
+            const fresh = new Set(isNewIn(incidents) ? incident.members.map(({ id }) => id) : []);
+            return incidentPart(incident, { heading: "###", where }, report, fresh);
+          }),
+        ]),
+    ...fleet.clusters.flatMap((member) => memberParts(member, told)),
+  ];
+  return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function clusterRow({ name, report, problem }: FleetMember): string {
+  const cell = code(clean(name));
+  if (report === undefined) return `| ⚪ | ${inCell(cell)} | | not read: ${escaped(clean(problem?.reason ?? ""))} |`;
+  const problems = report.incidents.filter(isProblem);
+  const mark = problems[0] === undefined ? (report.complete ? "🟢" : "⚪") : marks[worstOf(problems)];
+  const { serverVersion = "" } = report.cluster;
+  const missing = report.complete || problems.length === 0 ? "" : "; not everything could be checked";
+  return `| ${mark} | ${inCell(cell)} | ${escaped(clean(serverVersion))} | ${escaped(found(report))}${missing} |`;
+}
+
+function worstOf(incidents: readonly Incident[]): Severity {
+  return incidents.map(({ severity }) => severity).reduce(worse, "warning");
+}
+
+function memberParts(
+  { name, report, problem }: FleetMember,
+  told: ReadonlySet<Incident>,
+): readonly (readonly string[])[] {
+  const title = code(clean(name));
+  if (report === undefined) {
+    const next = problem?.next === undefined ? "" : ` · next: ${escaped(clean(problem.next))}`;
+    return [[`## ${title}: not read`, "", `${escaped(clean(problem?.reason ?? ""))}${next}`]];
+  }
+  const fresh = new Set(report.changes?.new ?? []);
+  const own = report.incidents.filter((incident) => !told.has(incident));
+  const above = report.incidents.length - own.length;
+  return [
+    [`## ${title}: ${escaped(found(report))}`],
+    [headline(report)],
+    ...(report.complete ? [] : [["> **Not everything could be checked** in this cluster, see below."]]),
+    ...(above === 0 ? [] : [[`${counted(above, "incident")} of them told above, in several clusters.`]]),
+    ...(own.length === 0 ? [] : [tableOf(own, fresh)]),
+    ...(report.changes === undefined ? [] : [changesPart(report, report.changes)]),
+    ...own.map((incident) => incidentPart(incident, { heading: "###", where: title }, report, fresh)),
+    ...(report.accepted === undefined ? [] : [acceptedPart(report.accepted, `### Accepted in ${title}`)]),
+    ...coveragePart(report, `### Not checked in ${title}`, `### Warnings of ${title}`),
+  ];
+}
+
+function verdict(report: Report): string {
+  return `${clean(report.cluster.name)}: ${found(report)}`;
+}
+
+function found({ incidents, complete }: Report): string {
   const problems = incidents.filter(isProblem);
-  const what =
-    problems.length > 0
-      ? `${counted(problems.length, "incident")}: ${countBySeverity(problems)}`
-      : complete
-        ? "No problems detected"
-        : "Incomplete: nothing found in what could be checked";
-  return `${clean(cluster.name)}: ${what}`;
+  if (problems.length > 0) return `${counted(problems.length, "incident")}: ${countBySeverity(problems)}`;
+  return complete ? "No problems detected" : "Incomplete: nothing found in what could be checked";
 }
 
 function headline({ cluster, takenAt, analyzers, objects, scope }: Report): string {
@@ -66,7 +135,8 @@ function tableOf(incidents: readonly Incident[], fresh: ReadonlySet<string>): re
 
 function incidentPart(
   incident: Incident,
-  index: number,
+  /** What begins the heading, and the clusters that have it where several are told of. */
+  { heading, where }: { readonly heading: string; readonly where?: string },
   { takenAt }: Report,
   fresh: ReadonlySet<string>,
 ): readonly string[] {
@@ -75,7 +145,7 @@ function incidentPart(
   const isNew = members.some(({ id }) => fresh.has(id));
   const hosts = affected.hosts.map((host) => code(clean(host)));
   return [
-    `## ${index + 1}. ${marks[severity]} ${escaped(objectName(root.owner ?? root.object))}${escaped(age)}${isNew ? " · new" : ""}`,
+    `${heading} ${marks[severity]} ${where === undefined ? "" : `${where}: `}${escaped(objectName(root.owner ?? root.object))}${escaped(age)}${isNew ? " · new" : ""}`,
     "",
     `**${escaped(clean(root.title))}**`,
     ...(chain.length > 1 ? ["", `Cause: ${chain.map((step) => code(stepName(step))).join(" → ")}`] : []),
@@ -144,9 +214,9 @@ function changesPart(report: Report, changes: Changes): readonly string[] {
   ];
 }
 
-function acceptedPart(accepted: readonly AcceptedFinding[]): readonly string[] {
+function acceptedPart(accepted: readonly AcceptedFinding[], heading: string): readonly string[] {
   return [
-    "## Accepted",
+    heading,
     "",
     ...accepted.map(({ finding, reason, by, expiry }) => {
       const until = expiry === undefined ? "" : ` until ${expiry}`;
@@ -155,13 +225,17 @@ function acceptedPart(accepted: readonly AcceptedFinding[]): readonly string[] {
   ];
 }
 
-function coveragePart({ coverage, errors }: Report): readonly (readonly string[])[] {
+function coveragePart(
+  { coverage, errors }: Report,
+  notChecked: string,
+  warnings: string,
+): readonly (readonly string[])[] {
   const gaps = coverage.filter(({ level }) => level === "gap");
   const untold = errors.filter((error) => !coverage.some(({ reason }) => error.includes(reason)));
   if (gaps.length === 0 && untold.length === 0) return [];
   return [
     [
-      gaps.length === 0 ? "## Warnings" : "## Not checked",
+      gaps.length === 0 ? warnings : notChecked,
       "",
       ...gaps.map(({ what, namespace, reason, analyzers, next }) => {
         const where = namespace === undefined ? "" : ` in ${code(clean(namespace))}`;

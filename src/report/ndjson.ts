@@ -1,3 +1,4 @@
+import { type Fleet, reportsOf, sharedFaults, unreadOf } from "../findings/fleet.ts";
 import type { Report } from "../findings/report.ts";
 import { acceptedJson, changesJson, findingJson, incidentJson, type JsonOptions, schemaVersion } from "./json.ts";
 import { docOfFinding } from "./field-doc.ts";
@@ -45,4 +46,21 @@ export function renderNdjson(report: Report, { docs, withStats }: JsonOptions): 
     ...(withStats ? report.stats.map((stat) => ({ type: "stat", ...common, ...stat })) : []),
   ];
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+/**
+ * Several clusters, one after the other, then what is told of all of them: clusters that could not be read, and which
+ * incidents are the same fault in several.
+ */
+export function renderFleetNdjson(fleet: Fleet, options: JsonOptions): string {
+  const unread = unreadOf(fleet).map(({ name, problem }) => ({ type: "unread", cluster: name, ...problem }));
+  const shared = sharedFaults(fleet).map(({ incidents }) => ({
+    type: "shared",
+    rule: incidents[0].incident.root.rule,
+    incidents: incidents.map(({ incident, report }) => ({ cluster: report.cluster.name, id: incident.id })),
+  }));
+  return [
+    ...reportsOf(fleet).map((report) => renderNdjson(report, options)),
+    ...[...unread, ...shared].map((line) => `${JSON.stringify(line)}\n`),
+  ].join("");
 }

@@ -4,6 +4,7 @@
  * GitHub refuses results without one. What is not checked is a notification of the invocation, never silence.
  */
 import type { Finding, Rule } from "../findings/finding.ts";
+import { type Fleet, reportsOf, unreadOf } from "../findings/fleet.ts";
 import type { AcceptedFinding, Changes, CoverageGap, KnownFinding, Report } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
 import { compareText, keyOf, type ObjectRef } from "../kube/object-ref.ts";
@@ -27,7 +28,53 @@ export interface SarifOptions {
 }
 
 /** The report as SARIF JSON. */
-export function renderSarif(report: Report, { version, rules }: SarifOptions): string {
+export function renderSarif(report: Report, options: SarifOptions): string {
+  return logOf([runOf(report, options)]);
+}
+
+/**
+ * Several clusters as SARIF JSON: a run for each that was read. One that was not is told in the first run: a run of its own
+ * without results would end what code scanning knows of it as mended, and one that has none is refused with all others.
+ */
+export function renderFleetSarif(fleet: Fleet, options: SarifOptions): string {
+  const unread = unreadOf(fleet).map(({ name, problem }) => ({
+    level: "error",
+    message: { text: clean(`Not checked: cluster ${name}: ${problem.reason}`) },
+  }));
+  const reports = reportsOf(fleet);
+  return logOf(
+    reports.length === 0
+      ? [unreadRun(unread, options)]
+      : reports.map((report, index) => runOf(report, options, index === 0 ? unread : [])),
+  );
+}
+
+function logOf(runs: readonly object[]): string {
+  const log = { $schema: "https://json.schemastore.org/sarif-2.1.0.json", version: "2.1.0", runs };
+  return `${JSON.stringify(log, undefined, 2)}\n`;
+}
+
+function driverOf(version: string, rules: readonly object[]): object {
+  return {
+    name: "k8sgpt",
+    // A build from source has no version; SARIF wants the semantic one to be one.
+    version,
+    ...(/^\d+\.\d+\.\d+/.test(version) && { semanticVersion: version }),
+    rules,
+  };
+}
+
+/** Without `results`: an empty list would say that all is well. */
+function unreadRun(notifications: readonly object[], { version }: SarifOptions): object {
+  return {
+    tool: { driver: driverOf(version, []) },
+    columnKind: "utf16CodeUnits",
+    invocations: [{ executionSuccessful: false, toolExecutionNotifications: notifications }],
+    properties: { status: "Incomplete", complete: false },
+  };
+}
+
+function runOf(report: Report, { version, rules }: SarifOptions, notifications: readonly object[] = []): object {
   const accepted = report.accepted ?? [];
   const gone = report.changes?.resolved ?? [];
   const ids = [
@@ -49,47 +96,38 @@ export function renderSarif(report: Report, { version, rules }: SarifOptions): s
     ruleIndex: indexOf.get(finding.rule),
     ...(states.has(finding.id) && { baselineState: states.get(finding.id) }),
   });
-  const log = {
-    $schema: "https://json.schemastore.org/sarif-2.1.0.json",
-    version: "2.1.0",
-    runs: [
+  return {
+    tool: {
+      driver: driverOf(
+        version,
+        ids.map((id) => ruleOf(id, described.get(id), rules)),
+      ),
+    },
+    automationDetails: { id: `k8sgpt/${pathOf(report.cluster.name)}/` },
+    columnKind: "utf16CodeUnits",
+    invocations: [
       {
-        tool: {
-          driver: {
-            name: "k8sgpt",
-            // A build from source has no version; SARIF wants the semantic one to be one.
-            version,
-            ...(/^\d+\.\d+\.\d+/.test(version) && { semanticVersion: version }),
-            rules: ids.map((id) => ruleOf(id, described.get(id), rules)),
-          },
-        },
-        automationDetails: { id: `k8sgpt/${pathOf(report.cluster.name)}/` },
-        columnKind: "utf16CodeUnits",
-        invocations: [
-          {
-            executionSuccessful: report.analyzers.length > 0,
-            toolExecutionNotifications: [
-              ...report.coverage.map(notificationOf),
-              ...report.errors.map((error) => ({ level: "warning", message: { text: clean(error) } })),
-            ],
-          },
+        executionSuccessful: report.analyzers.length > 0,
+        toolExecutionNotifications: [
+          ...notifications,
+          ...report.coverage.map(notificationOf),
+          ...report.errors.map((error) => ({ level: "warning", message: { text: clean(error) } })),
         ],
-        results: [
-          ...report.findings.map(result),
-          ...accepted.map((entry) => ({ ...result(entry.finding), suppressions: [suppressionOf(entry)] })),
-          ...goneResults(report.changes, indexOf),
-        ],
-        properties: {
-          cluster: clean(report.cluster.name),
-          ...(report.cluster.serverVersion !== undefined && { serverVersion: clean(report.cluster.serverVersion) }),
-          takenAt: new Date(report.takenAt).toISOString(),
-          status: report.status,
-          complete: report.complete,
-        },
       },
     ],
+    results: [
+      ...report.findings.map(result),
+      ...accepted.map((entry) => ({ ...result(entry.finding), suppressions: [suppressionOf(entry)] })),
+      ...goneResults(report.changes, indexOf),
+    ],
+    properties: {
+      cluster: clean(report.cluster.name),
+      ...(report.cluster.serverVersion !== undefined && { serverVersion: clean(report.cluster.serverVersion) }),
+      takenAt: new Date(report.takenAt).toISOString(),
+      status: report.status,
+      complete: report.complete,
+    },
   };
-  return `${JSON.stringify(log, undefined, 2)}\n`;
 }
 
 function ruleOf(id: string, finding: Finding | undefined, rules: SarifOptions["rules"]): object {

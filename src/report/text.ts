@@ -101,7 +101,7 @@ const asciiGlyphs: Glyphs = {
 };
 
 /** What every part of the view needs. */
-interface View {
+export interface View {
   readonly width: number;
   readonly palette: Palette;
   readonly glyphs: Glyphs;
@@ -159,7 +159,8 @@ export async function* streamText(
   for (const lines of tailParts(report, view)) if (lines.length > 0) yield `\n${written(lines)}\n`;
 }
 
-function viewOf(report: Pick<Report, "takenAt">, options: TextOptions): View {
+/** The view of a report with these options. */
+export function viewOf(report: Pick<Report, "takenAt">, options: TextOptions): View {
   return {
     width: Math.max(20, Math.min(options.width, widestProse)),
     palette: options.palette,
@@ -183,17 +184,31 @@ function topLines(report: Report, view: View): readonly string[] {
   return [...headLines(report, view), ...verdictLines(report, view), ...providerLines(report, view)];
 }
 
-function tailParts(report: Report, view: View): readonly (readonly string[])[] {
+/** What is hidden, what was not checked, and warnings. */
+export function tailParts(report: Report, view: View): readonly (readonly string[])[] {
   return [hiddenLines(report, view), coverageLines(report, view), warningLines(report, view)];
 }
 
 /** Who explains, and what that is worth. */
-function providerLines({ provider, incidents }: Report, { width, palette }: View): readonly string[] {
+export function providerLines(
+  { provider, incidents }: Pick<Report, "provider" | "incidents">,
+  { width, palette }: View,
+): readonly string[] {
   if (provider === undefined || incidents.length === 0) return [];
   return wrap(`Explained by ${clean(provider)}: advice to check, not findings`, width).map(palette.dim);
 }
 
 function headLines(report: Report, { width, palette, glyphs }: View): readonly string[] {
+  const name = clean(report.cluster.name);
+  const [first = "", ...rest] = fill([name, ...headFacts(report)], width, ` ${glyphs.dot} `);
+  const head = first.startsWith(name)
+    ? palette.strong(name) + palette.dim(first.slice(name.length))
+    : palette.strong(first);
+  return [head, ...rest.map(palette.dim)];
+}
+
+/** What the line about the cluster says after its name. */
+export function headFacts(report: Report): readonly string[] {
   const { cluster, scope, analyzers, objects } = report;
   const kinds = Object.values(objects).filter((count) => count > 0);
   const total = kinds.reduce((sum, count) => sum + count, 0);
@@ -207,22 +222,17 @@ function headLines(report: Report, { width, palette, glyphs }: View): readonly s
     ...(scope.include === undefined ? [] : [`only ${scope.include.join(", ")}`]),
     ...(scope.exclude === undefined ? [] : [`without ${scope.exclude.join(", ")}`]),
   ];
-  const facts = [
+  return [
     cluster.serverVersion ?? "server version not known",
     `${cluster.source === "saved" ? "saved " : ""}${formatMoment(report.takenAt)}`,
     total === 0 ? "no objects" : `${counted(total, "object")} of ${counted(kinds.length, "kind")}`,
     names,
     ...(namespaces.length === 0 ? [] : [namespaces.join(" ")]),
   ].map(clean);
-  const [first = "", ...rest] = fill([clean(cluster.name), ...facts], width, ` ${glyphs.dot} `);
-  const name = clean(cluster.name);
-  const head = first.startsWith(name)
-    ? palette.strong(name) + palette.dim(first.slice(name.length))
-    : palette.strong(first);
-  return [head, ...rest.map(palette.dim)];
 }
 
-function verdictLines(report: Report, view: View): readonly string[] {
+/** How bad it is, in one sentence, and whether everything was read. */
+export function verdictLines(report: Report, view: View): readonly string[] {
   const { palette, glyphs, width } = view;
   const problems = report.findings.filter(isProblem);
   const others = report.findings.filter((finding) => !isProblem(finding));
@@ -257,14 +267,23 @@ function incompleteSentence(report: Report): string {
   return `${who === "" ? "Not everything could be read; " : who}see "Not checked" below`;
 }
 
-function incidentLines(incident: Incident, view: View): readonly string[] {
+/**
+ * The block of one incident, without its explanation.
+ *
+ * @param where the clusters that have it, where several are told of
+ */
+export function incidentLines(
+  incident: Incident,
+  view: View,
+  where?: { readonly clusters: string; readonly sections: readonly Section[] },
+): readonly string[] {
   const { root, severity } = incident;
   const { palette, glyphs, width } = view;
   const subject = root.owner ?? root.object;
   const mark = `${glyphs[severity]} ${severity.toUpperCase()}`;
   const since = incident.since ?? root.since;
   const age = since === undefined ? [] : [`${glyphs.dot} for ${formatDuration(view.takenAt - since)}`];
-  const name = objectName(subject);
+  const name = `${where === undefined ? "" : `${where.clusters}: `}${objectName(subject)}`;
   const together = columnsOf(mark) + 2 + columnsOf(name) <= width;
   const [first = "", ...rest] = together
     ? fill([`${mark}  ${name}`, ...age], width)
@@ -276,7 +295,7 @@ function incidentLines(incident: Incident, view: View): readonly string[] {
     paintHead(first),
     ...rest.map((line) => `  ${palette.strong(line)}`),
     ...title,
-    ...rows(sections(incident, subject, view), view),
+    ...rows([...(where?.sections ?? []), ...sections(incident, subject, view)], view),
   ];
 }
 
@@ -290,7 +309,7 @@ export function renderIncident(
 }
 
 /** One labelled row of a block. Its lines are made for the width that is left beside the label. */
-interface Section {
+export interface Section {
   readonly label: string;
   readonly lines: (width: number) => readonly string[];
 }
@@ -339,7 +358,7 @@ function sections(incident: Incident, subject: ObjectRef, view: View): readonly 
 }
 
 /** What a backend made of the incident, or why there is nothing. Its commands are cleaned, marked and never run. */
-function explanationLines({ explanation, explainError }: Incident, view: View): readonly string[] {
+export function explanationLines({ explanation, explainError }: Incident, view: View): readonly string[] {
   const { palette } = view;
   const failed = (width: number): readonly string[] =>
     explainError === undefined ? [] : wrap(`not explained: ${clean(explainError)}`, width).map(palette.warning);
@@ -585,15 +604,26 @@ function warningLines(report: Report, { width, palette, glyphs }: View): readonl
 // ---- k8sgpt's view ----
 
 function flatParts(report: Report, view: View): readonly (readonly string[])[] {
+  return [
+    [`AI Provider: ${report.provider === undefined ? "AI not used; --explain not set" : clean(report.provider)}`],
+    ...flatFindings(report, view, ""),
+  ];
+}
+
+/**
+ * What `--flat` says of one cluster.
+ *
+ * @param where stands before each object: the name of its cluster, where several are told of
+ */
+export function flatFindings(report: Report, view: View, where: string): readonly (readonly string[])[] {
   const { palette } = view;
   const results = resultsOf(report);
   const others = report.findings.filter((finding) => !isProblem(finding));
   return [
-    [`AI Provider: ${report.provider === undefined ? "AI not used; --explain not set" : clean(report.provider)}`],
     report.errors.length === 0 ? [] : ["Warnings : ", ...report.errors.map((error) => `- ${clean(error)}`)],
     results.length === 0 ? [palette[report.complete ? "good" : "warning"](nothingFound(report))] : [],
     ...results.map(({ object, owner, findings }, index) => [
-      `${index}: ${palette.strong(objectName(object))}(${owner === undefined ? "" : clean(`${owner.kind}/${owner.name}`)})`,
+      `${index}: ${where}${palette.strong(objectName(object))}(${owner === undefined ? "" : clean(`${owner.kind}/${owner.name}`)})`,
       ...findings.flatMap((finding) => {
         const doc = docOfFinding(finding, view.docs);
         const more = finding.objects.length > 1 ? ` [and ${finding.objects.length - 1} more]` : "";
@@ -604,7 +634,7 @@ function flatParts(report: Report, view: View): readonly (readonly string[])[] {
       }),
       ...explainedLines(explainedFor(report.incidents, findings)),
     ]),
-    others.map((finding) => `- ${finding.severity}: ${objectName(finding.object)}: ${findingText(finding)}`),
+    others.map((finding) => `- ${finding.severity}: ${where}${objectName(finding.object)}: ${findingText(finding)}`),
     hiddenLines(report, view),
     coverageLines(report, view),
   ];
@@ -619,7 +649,7 @@ function explainedLines({ details, explainError }: ReturnType<typeof explainedFo
 }
 
 /** For terminals that show ASCII only, whatever the cluster's text holds. */
-function toAscii(text: string): string {
+export function toAscii(text: string): string {
   // ESC is the colours' own.
   // oxlint-disable-next-line no-control-regex -- the class is "everything but ASCII"
   return text.replace(/[^\u0000-\u007F]/gu, "?");

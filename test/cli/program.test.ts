@@ -229,6 +229,7 @@ describe("completion", () => {
     ["analyze --fail-on w", ["warning"]],
     ["analyze --context ", ["prod", "test"]],
     ["--kubeconfig other analyze --kubecontext ", ["far"]],
+    ["analyze --context prod,t", ["prod,test"]],
     ["analyze --kubeconfig=other --context f", ["far"]],
     ["analyze --kubecon", ["--kubeconfig", "--kubecontext"]],
     ["analyze --from ", []],
