@@ -147,6 +147,13 @@ export interface ServeFlags extends ReadingFlags {
   readonly mcpTools: readonly string[];
   readonly mcpDenyTools: readonly string[];
   readonly mcpDenyKinds: readonly string[];
+  readonly mcpAliases?: "mcp-k8s";
+  readonly backend?: string;
+  readonly language: string;
+  /** False with `--no-cache`. */
+  readonly cache: boolean;
+  readonly aiTimeout: string;
+  readonly aiBudget?: string;
 }
 
 /** Flags of `rbac` and `rbac check`. */

@@ -496,12 +496,23 @@ function addServe(program: Command): Command {
       .option("--auth-token-file <file>", "holds the bearer token that clients must send; needed off loopback")
       .option("--anonymize", "mask names, addresses and images in every answer")
       .option("--mcp-allow-config", "let clients change the active filters in the config file")
+      .addOption(
+        new Option(
+          "--mcp-aliases <server>",
+          "also the read tools of another server, under their names: mcp-k8s",
+        ).choices(["mcp-k8s"]),
+      )
       .addOption(names("--mcp-tools <names>", "only these tools; repeatable"))
       .addOption(names("--mcp-deny-tools <names>", "all tools but these; repeatable"))
       .addOption(names("--mcp-deny-kinds <kinds>", "kinds that clients may not read; repeatable"))
       .addOption(names("-f, --filter <names>", "analyzers to run when a client names none; repeatable"))
       .addOption(names("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable"))
       .addOption(names("--from <path>", "serve a saved cluster"))
+      .option("-b, --backend <name>", "AI backend for explanations that clients ask for (default: the configured one)")
+      .option("--language <name>", "language of explanations, when a client names none", "english")
+      .option("--no-cache", "neither look up explanations nor keep them")
+      .option("--ai-timeout <duration>", "give up on one explanation after this long", "60s")
+      .option("--ai-budget <limits>", "spend at most this while the server runs: calls=20, tokens=50k, or both")
       // Without its letter: in k8sgpt, -m of serve is the metrics port.
       .option("--max-concurrency <count>", "requests to the API server at once", "10")
       .option("--request-timeout <duration>", "give up on one request after this long", "30s")

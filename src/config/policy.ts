@@ -9,6 +9,10 @@
  *   namespaces: { deny: [payroll] }
  *   kinds: { deny: [Secret, pods/log] }
  *   ai: [localhost, "*.llm.internal"]
+ *   mcp:
+ *     tools: { deny: [get-logs] }
+ *     deny:
+ *       - { tools: [get-resource, why], contexts: [prod-*], namespaces: [payroll] }
  * ```
  */
 import { readFile } from "node:fs/promises";
@@ -19,6 +23,18 @@ import type { ConfigPlace } from "./place.ts";
 import { readConfigText } from "./read.ts";
 import { keyIn } from "./write.ts";
 
+/** What AI assistants must not ask: a call to which all that the rule names applies. */
+export interface McpRule {
+  /** The file and the line. */
+  readonly origin: string;
+  readonly tools?: readonly string[];
+  /** All tools but these. */
+  readonly exceptTools?: readonly string[];
+  readonly contexts?: readonly string[];
+  readonly namespaces?: readonly string[];
+  readonly kinds?: readonly string[];
+}
+
 /** A policy as its file states it. */
 export interface Policy {
   /** The file. */
@@ -28,12 +44,14 @@ export interface Policy {
   readonly kinds?: PolicyList;
   /** Hosts of AI backends. */
   readonly ai?: PolicyList;
+  /** For `serve`, on top of the others. */
+  readonly mcp?: readonly McpRule[];
 }
 
 const sections = ["contexts", "namespaces", "kinds", "ai"] as const;
 
 const next =
-  "Write `contexts`, `namespaces`, `kinds` and `ai`, each a list of names, or `allow:` and `deny:` with one; quote a name with ! or *";
+  "Write `contexts`, `namespaces`, `kinds` and `ai`, each a list of names, or `allow:` and `deny:` with one; quote a name with ! or *; `mcp` holds `tools` and `deny`";
 
 /**
  * The policies that hold: of the config file, its `ai.allowedHosts`, and of the file that the user named. All must allow
@@ -111,6 +129,47 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
     return lists;
   };
 
+  const mcpRulesOf = (value: unknown, line: number): readonly McpRule[] => {
+    if (!isMap(value)) throw wrong(line, "mcp must hold tools, deny or both");
+    const rules: McpRule[] = [];
+    for (const { key, line: at, value: inner } of entriesOf(value)) {
+      if (key === "tools") {
+        const { allow, allowLine, deny } = listsOf(inner, at, "mcp.tools");
+        rules.push(...deny.map((word) => ({ origin: `${origin}:${word.line}`, tools: [word.text] })));
+        if (allow === undefined) continue;
+        rules.push({ origin: `${origin}:${allowLine ?? at}`, exceptTools: allow.map(({ text }) => text) });
+      } else if (key === "deny") {
+        if (!isSeq(inner) || inner.items.length === 0) throw wrong(at, "mcp.deny must be a list of rules");
+        rules.push(...inner.items.map((item) => mcpRuleOf(item, at)));
+      } else {
+        throw wrong(at, `"${key}" is not known below mcp`);
+      }
+    }
+    if (rules.length === 0) throw wrong(line, "mcp restricts nothing");
+    return rules;
+  };
+  const mcpRuleOf = (item: unknown, line: number): McpRule => {
+    if (!isMap(item)) throw wrong(line, "each rule of mcp.deny is a map of tools, contexts, namespaces and kinds");
+    const at = lineOf(item);
+    let rule: McpRule = { origin: `${origin}:${at}` };
+    for (const { key, line: where, value } of entriesOf(item)) {
+      const part = (["tools", "contexts", "namespaces", "kinds"] as const).find((known) => known === key);
+      if (part === undefined) throw wrong(where, `"${key}" is not known below mcp.deny`);
+      const words = wordsOf(value, where, `mcp.deny.${key}`);
+      const odd = words.find(({ text }) => text.startsWith("!") || (part === "namespaces" && text.includes("*")));
+      if (odd !== undefined) {
+        throw wrong(odd.line, `"${odd.text}": mcp.deny.${key} takes names${part === "namespaces" ? "" : " and *"}`);
+      }
+      rule = { ...rule, [part]: words.map(({ text }) => text) };
+    }
+    if (Object.keys(rule).length === 1) throw wrong(at, "a rule of mcp.deny names nothing");
+    // One object is of a kind and in a namespace: which of both is meant must not be guessed.
+    if (rule.namespaces !== undefined && rule.kinds !== undefined) {
+      throw wrong(at, "a rule of mcp.deny names namespaces or kinds, not both: write two rules");
+    }
+    return rule;
+  };
+
   const whole = document.contents;
   const key = keyIn(whole, "policy");
   const within = key === undefined ? undefined : document.get(key, true);
@@ -123,6 +182,10 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
   if (entries.length === 0) throw wrong(first?.line ?? 1, "it restricts nothing");
   let policy: Policy = { origin };
   for (const { key: name, line, value } of entries) {
+    if (name === "mcp") {
+      policy = { ...policy, mcp: mcpRulesOf(value, line) };
+      continue;
+    }
     const section = sections.find((known) => known === name);
     if (section === undefined) throw wrong(line, `"${name}" is not known`);
     policy = { ...policy, [section]: listsOf(value, line, section) };

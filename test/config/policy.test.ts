@@ -35,6 +35,23 @@ describe("a file of its own", () => {
     expect(await readPolicies(none, path)).toEqual([{ origin: path, kinds: { allow: [], allowLine: 3, deny: [] } }]);
   });
 
+  it("holds what AI assistants must not ask, each rule with its line", async () => {
+    const path = written(
+      "mcp:\n  tools: [analyze, 'list-*', '!list-resources']\n  deny:\n    - tools: get-logs\n      contexts: [prod-*]\n    - { kinds: [Secret] }\n",
+    );
+    expect(await readPolicies(none, path)).toEqual([
+      {
+        origin: path,
+        mcp: [
+          { origin: `${path}:2`, tools: ["list-resources"] },
+          { origin: `${path}:2`, exceptTools: ["analyze", "list-*"] },
+          { origin: `${path}:4`, tools: ["get-logs"], contexts: ["prod-*"] },
+          { origin: `${path}:6`, kinds: ["Secret"] },
+        ],
+      },
+    ]);
+  });
+
   test.each([
     ["namespace: [shop]\n", ':1: "namespace" is not known'],
     ["namespaces:\n  only: [shop]\n", ':2: "only" is not known below namespaces'],
@@ -50,6 +67,16 @@ describe("a file of its own", () => {
     ["ai: []\n", ":1: ai is empty"],
     ["ai: false\n", ":1: ai must hold names"],
     ["ai: ['https://api.example/v1?a=b']\n", ":1: ai must hold names"],
+    ["mcp: {}\n", ":1: mcp restricts nothing"],
+    ["mcp: [get-logs]\n", ":1: mcp must hold tools, deny or both"],
+    ["mcp:\n  tool: [why]\n", ':2: "tool" is not known below mcp'],
+    ["mcp:\n  deny: []\n", ":2: mcp.deny must be a list of rules"],
+    ["mcp:\n  deny:\n    - why\n", "each rule of mcp.deny is a map"],
+    ["mcp:\n  deny:\n    - {}\n", ":3: a rule of mcp.deny names nothing"],
+    ["mcp:\n  deny:\n    - names: [a]\n", ':3: "names" is not known below mcp.deny'],
+    ["mcp:\n  deny:\n    - namespaces: [pay-*]\n", ':3: "pay-*": mcp.deny.namespaces takes names'],
+    ["mcp:\n  deny:\n    - kinds: ['!Pod']\n", ':3: "!Pod": mcp.deny.kinds takes names and *'],
+    ["mcp:\n  deny:\n    - { kinds: [Pod], namespaces: [shop] }\n", ":3: a rule of mcp.deny names namespaces or kinds"],
     ["kinds: [a]\nkinds: [b]\n", ":2: this is not valid YAML"],
     ["kinds: [\n", "this is not valid YAML"],
   ])("%j is refused", async (text, why) => {

@@ -221,7 +221,7 @@ describe("kinds", () => {
     const { isError, text } = await call("list-resources", { resourceType: "boat" });
     expect({ isError, text }).toEqual({
       isError: true,
-      text: '"boat" is the name of 2 kinds\nnext: Name the group: boats.lake.example or boats.sea.example',
+      text: '"boat" is the name of 2 kinds\nnext: Name the group: boats.lake.example or boats.sea.example\ncluster: test',
     });
     const one = await call("get-resource", { resourceType: "sea.example/v1/Boat", name: "ark", namespace: "shop" });
     expect(one.data["object"]).toMatchObject({ kind: "Boat", metadata: { name: "ark" } });
@@ -372,10 +372,10 @@ test("a cluster that cannot be reached is an answer, and is tried again", async 
     if (times === 1) throw new Fault("Cannot reach the API server", { next: "Check the network" });
     return source;
   };
-  const { call, close } = await connect(contextOf(source, { open }));
+  const { call, close } = await connect(contextOf(source, { clusters: [{ name: "test", isSaved: false, open }] }));
   expect(await call("list-namespaces")).toEqual({
     isError: true,
-    text: "Cannot reach the API server\nnext: Check the network",
+    text: "Cannot reach the API server\nnext: Check the network\ncluster: test",
     data: {},
   });
   expect((await call("list-namespaces")).data).toMatchObject({ count: 1 });
@@ -389,11 +389,14 @@ test("resources and prompts", async () => {
   expect(uris.filter((uri) => !uri.includes("://"))).toEqual([
     "cluster-info",
     "namespaces",
+    "incidents",
     "analyzers",
     "active-filters",
   ]);
   const { contents } = await client.readResource({ uri: "k8s://namespaces" });
-  expect(contents).toMatchObject([{ mimeType: "application/json", text: '{"count":1,"namespaces":["shop"]}' }]);
+  expect(contents).toMatchObject([
+    { mimeType: "application/json", text: '{"cluster":"test","count":1,"namespaces":["shop"]}' },
+  ]);
   await expect(client.readResource({ uri: "k8s://nothing" })).rejects.toThrow("not found");
   const { prompts } = await client.listPrompts();
   expect(prompts.map(({ name }) => name)).toEqual([

@@ -3,19 +3,25 @@ import { Client } from "@modelcontextprotocol/client";
 import { InMemoryTransport, type McpServer } from "@modelcontextprotocol/server";
 import { analyzers } from "../../src/analyzers/index.ts";
 import type { AnyListRequest, ApiResource, ClusterSource } from "../../src/cluster/source.ts";
-import { createContext, type McpContext, type McpOptions } from "../../src/server/mcp/context.ts";
+import { type Cluster, createFleet, type Fleet, type McpOptions } from "../../src/server/mcp/context.ts";
 import { isPlain } from "../../src/server/mcp/hygiene.ts";
 import { noMasking } from "../../src/server/mcp/masking.ts";
 import { createMcpServer } from "../../src/server/mcp/server.ts";
+import { createWatch } from "../../src/server/mcp/watch.ts";
 import { isKindName, type KindName } from "../../src/kube/kinds.ts";
 import { keepObject } from "../../src/kube/keep.ts";
-import { parseSelector } from "../../src/kube/selectors.ts";
+import { parseSelector, selectorMatches } from "../../src/kube/selectors.ts";
 
 /** An object as a manifest has it. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly [key: string]: unknown;
+  };
   readonly [key: string]: unknown;
 }
 
@@ -80,8 +86,11 @@ export function liveSource(
     apiResources: async () => resources,
     async listAny(request) {
       asked.lists.push(request);
+      const selector = request.labelSelector === undefined ? undefined : parseSelector(request.labelSelector);
       const all = held(request.resource).filter(
-        ({ metadata }) => request.namespace === undefined || metadata.namespace === request.namespace,
+        ({ metadata }) =>
+          (request.namespace === undefined || metadata.namespace === request.namespace) &&
+          (selector === undefined || selectorMatches(selector, metadata.labels)),
       );
       const start = Number(request.continueToken ?? 0);
       const page = all.slice(start, start + request.limit);
@@ -129,11 +138,14 @@ export function savedSource(manifests: readonly Manifest[]): ClusterSource {
 }
 
 /** Everything a server needs, with what a test wants otherwise. */
-export function contextOf(source: ClusterSource, options: Partial<McpOptions> = {}): McpContext {
+export function contextOf(
+  source: ClusterSource,
+  options: Partial<McpOptions> & { readonly clusters?: readonly Cluster[] } = {},
+): Fleet {
   const core = analyzers.filter((analyzer) => analyzer.core);
-  return createContext({
+  return createFleet({
     version: { version: "1.2.3", commit: "abc", date: "unknown" },
-    open: async () => source,
+    clusters: [{ name: source.info.name, isSaved: source.info.source === "saved", open: async () => source }],
     chooseAnalyzers: async (filters) =>
       filters.length === 0 ? core : analyzers.filter(({ name }) => filters.includes(name)),
     filters: async () => ({
@@ -168,13 +180,21 @@ export interface Connected {
 }
 
 /** Connects a client to a server in this process. */
-export async function connect(context: McpContext): Promise<Connected> {
-  const server: McpServer = createMcpServer(context);
+export async function connect(fleet: Fleet): Promise<Connected> {
+  const watch = createWatch(fleet);
+  const server: McpServer = createMcpServer(fleet, { watch });
   const [near, far] = InMemoryTransport.createLinkedPair();
   await server.connect(far);
   const client = new Client({ name: "test", version: "1" });
   await client.connect(near);
-  return { client, call: callerOf(client), close: async () => client.close() };
+  return {
+    client,
+    call: callerOf(client),
+    async close() {
+      await client.close();
+      watch.close();
+    },
+  };
 }
 
 /** Calls tools and reads what they answer. */

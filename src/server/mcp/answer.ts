@@ -2,6 +2,7 @@
  * The size of answers. A model pays for each token, so that every answer has a budget; what does not fit is left out
  * from the end, or shortened, and the answer says so and how to get it.
  */
+import { Fault } from "../../fault.ts";
 import { isPlain, type Plain } from "./hygiene.ts";
 
 /** Bytes of one answer as JSON. */
@@ -42,6 +43,11 @@ export function shortened(value: Plain, budgetBytes: number): { readonly value: 
     value: Object.fromEntries(Object.entries(value).filter(([, inner]) => sizeOf(inner) <= budgetBytes / 20)),
     note: "Too large for one answer: only its small parts are here.",
   };
+}
+
+/** JSON in which no text of the cluster can look like markup: quotes fence it, and `<` is written as an escape. */
+export function jsonText(value: Plain): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
 function sizeOf(value: unknown): number {
@@ -91,4 +97,11 @@ export function readCursor(text: string): Cursor | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Where a page begins whose cursor is a number. @throws Fault for what is none */
+export function startOf(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  if (/^\d{1,9}$/.test(cursor)) return Number(cursor);
+  throw new Fault(`The cursor is not one of this server's`, { next: "Leave it out to start anew" });
 }

@@ -1,15 +1,23 @@
 /**
- * MCP over Streamable HTTP at `/mcp`, without sessions: each request stands for itself. Loopback by default. A page in a
- * browser can reach loopback, so that Host and Origin are checked; off loopback a token is needed.
+ * MCP over Streamable HTTP at `/mcp`. Who initializes gets a session, which can be told of changes; a request without
+ * one stands for itself and is answered all the same. Loopback by default. A page in a browser can reach loopback, so
+ * that Host and Origin are checked; off loopback a token is needed.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP, type AddressInfo } from "node:net";
 import { type NodeIncomingMessageLike, toNodeHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler } from "@modelcontextprotocol/server";
+import {
+  createMcpHandler,
+  isInitializeRequest,
+  isJsonContentType,
+  type ServerEventBus,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
 import { Fault, messageOf } from "../../fault.ts";
-import type { McpContext } from "./context.ts";
+import type { Fleet } from "./context.ts";
 import { createMcpServer } from "./server.ts";
+import { createWatch, type Watch } from "./watch.ts";
 
 /** Where to listen, and whom to answer. */
 export interface HttpOptions {
@@ -33,7 +41,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** @throws Fault when it may not listen there */
-export async function serveOverHttp(context: McpContext, options: HttpOptions): Promise<HttpServer> {
+export async function serveOverHttp(fleet: Fleet, options: HttpOptions): Promise<HttpServer> {
   const { host, port, token, onError } = options;
   if (!isLoopback(host) && token === undefined) {
     throw new Fault(`Whoever reaches ${host} could read the cluster`, {
@@ -41,8 +49,15 @@ export async function serveOverHttp(context: McpContext, options: HttpOptions): 
       next: "Give --auth-token-file, or listen on 127.0.0.1",
     });
   }
-  const mcp = createMcpHandler(() => createMcpServer(context), { onerror: onError });
-  const handle = toNodeHandler(mcp, { onerror: onError });
+  const watch = createWatch(fleet);
+  const mcp = createMcpHandler(
+    // Clients of 2026 listen on a stream of its own; older ones are told through their session.
+    ({ era }) => createMcpServer(fleet, { peer: "http", ...(era === "modern" && { watch }) }),
+    { onerror: onError, bus: busOf(watch) },
+  );
+  const sessions = createSessions(fleet, watch);
+  const fetch = async (request: Request): Promise<Response> => (await sessions.answer(request)) ?? mcp.fetch(request);
+  const handle = toNodeHandler({ fetch }, { onerror: onError });
   const server = createServer((request, response) => {
     const refusal = refusalOf(request, host, token);
     if (refusal !== undefined) {
@@ -62,6 +77,8 @@ export async function serveOverHttp(context: McpContext, options: HttpOptions): 
   return {
     url: `http://${shown}:${address.port}/mcp`,
     async close() {
+      watch.close();
+      await sessions.close();
       await mcp.close();
       server.closeAllConnections();
       await new Promise<void>((resolve) => {
@@ -69,6 +86,82 @@ export async function serveOverHttp(context: McpContext, options: HttpOptions): 
       });
     },
   };
+}
+
+/** As many clients as one person's machine has, and then some; beyond, the one that was silent longest goes. */
+const sessionsAtMost = 100;
+
+interface Sessions {
+  /** Undefined when the request belongs to no session. */
+  readonly answer: (request: Request) => Promise<Response | undefined>;
+  readonly close: () => Promise<void>;
+}
+
+function createSessions(fleet: Fleet, watch: Watch): Sessions {
+  /** The one that was used last stands last. */
+  const open = new Map<string, WebStandardStreamableHTTPServerTransport>();
+  const begin = async (request: Request, parsedBody: unknown): Promise<Response> => {
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => randomUUID(),
+      onsessioninitialized(id) {
+        open.set(id, transport);
+      },
+      onsessionclosed(id) {
+        open.delete(id);
+      },
+    });
+    await createMcpServer(fleet, { watch, peer: "http" }).connect(transport);
+    for (const [id, oldest] of open) {
+      if (open.size < sessionsAtMost) break;
+      open.delete(id);
+      await oldest.close();
+    }
+    return transport.handleRequest(request, { parsedBody });
+  };
+  return {
+    async answer(request) {
+      const id = request.headers.get("mcp-session-id");
+      if (id !== null) {
+        const transport = open.get(id);
+        // So the protocol tells a client to begin anew.
+        if (transport === undefined) return failure(404, -32_001, "Session not found");
+        open.delete(id);
+        open.set(id, transport);
+        const response = await transport.handleRequest(request);
+        if (request.method === "DELETE") open.delete(id);
+        return response;
+      }
+      if (request.method !== "POST" || !isJsonContentType(request.headers.get("content-type"))) return undefined;
+      const body = await bodyOf(request.clone());
+      return isInitializeRequest(body) ? begin(request, body) : undefined;
+    },
+    async close() {
+      await Promise.all([...open.values()].map(async (transport) => transport.close()));
+      open.clear();
+    },
+  };
+}
+
+/** Undefined for what is no JSON: the handler says so. */
+async function bodyOf(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each open stream of a client is one listener; the SDK leaves out what it did not ask for. */
+function busOf(watch: Watch): ServerEventBus {
+  return {
+    // All that changes is told by the watch.
+    publish: () => undefined,
+    subscribe: (listener) => watch.listen("all", (uri) => listener({ kind: "resource_updated", uri })).end,
+  };
+}
+
+function failure(status: number, code: number, message: string): Response {
+  return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status });
 }
 
 async function listening(server: Server, host: string, port: number): Promise<void> {

@@ -28,9 +28,10 @@ export const noMasking: ServerMasking = {
   unmask: (value) => value,
 };
 
-/** An empty dictionary that grows with what the server reads. */
-export function createMasking(): ServerMasking {
+/** An empty dictionary that grows with what the server reads. `clusters`: how many there are; each has a token. */
+export function createMasking(clusters = 1): ServerMasking {
   const dictionary = createDictionary();
+  for (let number = 1; number <= clusters; number += 1) dictionary.avoid(`cluster-${number}`);
   const learn = (input: SnapshotInput): void => {
     for (const [name, token] of dictionaryOf(input).entries()) {
       // Tokens made of other tokens (`deployment-1-7d4b9c6f5`) follow from those.

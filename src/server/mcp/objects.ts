@@ -32,7 +32,8 @@ async function everything(context: McpContext): Promise<Snapshot> {
   const source = await context.source();
   const known = wholes.get(source);
   if (known !== undefined) return known;
-  const read = context.read({ kinds: kindNames, scope: context.policy.scope });
+  // What is not open is left out of each answer: views of one cluster share this.
+  const read = context.read({ kinds: kindNames, scope: {} });
   wholes.set(source, read);
   return read;
 }
@@ -59,8 +60,7 @@ export async function resolveResource(context: McpContext, text: string): Promis
   const own = candidates.filter(({ kind, group }) => isKindName(kind) && kindDefinition(kind).group === group);
   const [first, ...more] = own.length === 1 ? own : candidates;
   if (first === undefined) {
-    const { info } = await context.source();
-    throw new Fault(`${info.source === "saved" ? "The saved cluster holds" : "The server serves"} no kind "${text}"`, {
+    throw new Fault(`${context.isSaved ? "The saved cluster holds" : "The server serves"} no kind "${text}"`, {
       next: "`get-api-resources` lists the kinds; write `kind`, `plural`, a short name, `plural.group` or `group/version/Kind`",
     });
   }
@@ -293,10 +293,15 @@ async function savedRows(
   return { rows };
 }
 
-function fieldTests(text: string | undefined): readonly { path: string; value: string; isEqual: boolean }[] {
-  return (text ?? "").split(",").flatMap((part) => {
+/** A field selector, as kubectl takes it. @throws Fault for what is none: to leave it out would answer another question */
+export function fieldTests(text: string | undefined): readonly { path: string; value: string; isEqual: boolean }[] {
+  if (text === undefined || text.trim() === "") return [];
+  return text.split(",").map((part) => {
     const [, path, sign, value] = /^\s*([\w.]+)\s*(!=|==?)\s*(.*?)\s*$/.exec(part) ?? [];
-    return path === undefined || value === undefined ? [] : [{ path, value, isEqual: sign !== "!=" }];
+    if (path === undefined || value === undefined) {
+      throw new Fault(`"${part}" is not a field selector`, { next: "Write it as `status.phase=Running`" });
+    }
+    return { path, value, isEqual: sign !== "!=" };
   });
 }
 

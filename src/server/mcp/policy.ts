@@ -1,6 +1,23 @@
-/** What the server's owner lets clients see: tools, namespaces and kinds, by flag. */
+/** What the server's owner lets clients see: tools, namespaces and kinds, by flag and by policy file. */
+import type { ClusterSource } from "../../cluster/source.ts";
 import { Fault } from "../../fault.ts";
-import type { Scope } from "../../kube/snapshot.ts";
+import { isKindName, kindDefinition, type KindName } from "../../kube/kinds.ts";
+import type { KindRead, Scope } from "../../kube/snapshot.ts";
+
+/** What must not be asked, from a policy file: a call to which all that the rule names applies. */
+export interface DenyRule {
+  /** The file and the line, `policy.yaml:4`. */
+  readonly origin: string;
+  /** Absent: all tools. `*` in a name stands for any text, here and in the others. */
+  readonly tools?: readonly string[];
+  /** All tools but these. */
+  readonly exceptTools?: readonly string[];
+  /** Absent: all clusters. */
+  readonly contexts?: readonly string[];
+  /** Absent together with `kinds`: the whole cluster. */
+  readonly namespaces?: readonly string[];
+  readonly kinds?: readonly string[];
+}
 
 /** Absent lists allow everything. */
 export interface Policy {
@@ -9,14 +26,42 @@ export interface Policy {
   readonly denyTools: readonly string[];
   /** The namespaces that may be seen. */
   readonly scope: Scope;
-  /** Kinds, plurals or `plural.group` that may not be listed or read, in lower case. */
+  /** Kinds, plurals, `plural.group` or `pods/log` that may not be listed or read, in lower case. */
   readonly denyKinds: readonly string[];
+  readonly rules?: readonly DenyRule[];
 }
 
-/** Whether the tool may be called under any of its names. */
-export function allowsTool({ tools, denyTools }: Policy, names: readonly string[]): boolean {
-  if (names.some((name) => denyTools.includes(name))) return false;
-  return tools === undefined || names.some((name) => tools.includes(name));
+/** Whether the tool may be called under any of its names, on some cluster. */
+export function allowsTool({ tools, denyTools, rules = [] }: Policy, names: readonly string[]): boolean {
+  if (names.some((name) => denyTools.some((word) => fits(word, name)))) return false;
+  if (rules.some((rule) => isWhole(rule) && rule.contexts === undefined && isAboutTool(rule, names))) return false;
+  return tools === undefined || names.some((name) => tools.some((word) => fits(word, name)));
+}
+
+/**
+ * What one tool may see of one cluster.
+ *
+ * @throws Fault when it may see nothing of it
+ */
+export function policyFor(policy: Policy, names: readonly string[], context: string): Policy {
+  const { rules = [], ...rest } = policy;
+  const meant = rules.filter((rule) => isAboutTool(rule, names) && isAbout(rule.contexts, [context]));
+  const refusing = meant.find(isWhole);
+  if (refusing !== undefined) {
+    throw new Fault(`${refusing.origin} does not allow ${names[0] ?? "this"} of context "${context}"`, {
+      next: "Use another tool or cluster, or ask whoever keeps the policy",
+    });
+  }
+  const namespaces = meant.flatMap((rule) => rule.namespaces ?? []);
+  const kinds = meant.flatMap((rule) => rule.kinds ?? []).map((kind) => kind.toLowerCase());
+  return {
+    ...rest,
+    scope:
+      namespaces.length === 0
+        ? rest.scope
+        : { ...rest.scope, exclude: [...new Set([...(rest.scope.exclude ?? []), ...namespaces])].sort() },
+    denyKinds: [...new Set([...rest.denyKinds, ...kinds])].sort(),
+  };
 }
 
 /** Whether objects of the namespace may be seen; cluster-scoped ones (no namespace) may. */
@@ -33,7 +78,7 @@ export function checkNamespace(policy: Policy, namespace: string | undefined): v
   throw new Fault(`Namespace "${namespace ?? ""}" is not open to this server`, {
     next:
       include === undefined
-        ? "Ask about another namespace; the server was started with --namespace '!name'"
+        ? "Ask about another namespace; the server's owner left this one out"
         : `The server was started for ${include.join(", ")}`,
   });
 }
@@ -46,7 +91,15 @@ export function checkKind(
   const names = [kind, plural, `${plural}.${group}`].map((name) => name.toLowerCase());
   if (!names.some((name) => denyKinds.includes(name))) return;
   throw new Fault(`${kind} objects are not open to this server`, {
-    next: "Whoever started the server can change --mcp-deny-kinds",
+    next: "Whoever started the server can change --mcp-deny-kinds and its policy",
+  });
+}
+
+/** @throws Fault when logs may not be read */
+export function checkLogs({ denyKinds }: Policy): void {
+  if (!["pods/log", "pod/log"].some((name) => denyKinds.includes(name))) return;
+  throw new Fault("Logs are not open to this server", {
+    next: "`get-events` and `why` tell what is known without them; whoever started the server can change its policy",
   });
 }
 
@@ -55,4 +108,50 @@ export function scopeFor(policy: Policy, namespace: string | undefined): Scope {
   if (namespace === undefined) return policy.scope;
   checkNamespace(policy, namespace);
   return { include: [namespace] };
+}
+
+/** `source` without the kinds that may not be read: they are unread, which is not healthy. */
+export function restrictedSource(source: ClusterSource, { denyKinds }: Policy): ClusterSource {
+  if (denyKinds.length === 0) return source;
+  const isDenied = (kind: KindName): boolean => {
+    const { plural, group } = kindDefinition(kind);
+    return [kind, plural, `${plural}.${group}`].some((name) => denyKinds.includes(name.toLowerCase()));
+  };
+  return {
+    ...source,
+    async read(request) {
+      const kinds = request.kinds.filter((kind) => !isDenied(kind));
+      const denied = request.kinds.filter((kind) => isKindName(kind) && isDenied(kind));
+      const { customResources, ...rest } = request;
+      const input = await source.read({
+        ...rest,
+        kinds,
+        ...(customResources === true && { customResources: kinds.includes("CustomResourceDefinition") }),
+      });
+      const reads = denied.map((kind): KindRead => ({ kind, state: "unread", reason: "not open to this server" }));
+      return { ...input, reads: [...input.reads, ...reads] };
+    },
+  };
+}
+
+function isWhole({ namespaces, kinds }: DenyRule): boolean {
+  return namespaces === undefined && kinds === undefined;
+}
+
+function isAboutTool({ tools, exceptTools }: DenyRule, names: readonly string[]): boolean {
+  return isAbout(tools, names) && (exceptTools === undefined || !isAbout(exceptTools, names));
+}
+
+function isAbout(words: readonly string[] | undefined, names: readonly string[]): boolean {
+  return words === undefined || words.some((word) => names.some((name) => fits(word, name)));
+}
+
+/** Whether `name` is what `pattern` names; `*` stands for any text. */
+function fits(pattern: string, name: string): boolean {
+  if (!pattern.includes("*")) return pattern === name;
+  const source = pattern
+    .split("*")
+    .map((part) => RegExp.escape(part))
+    .join(".*");
+  return new RegExp(`^${source}$`, "s").test(name);
 }

@@ -4,8 +4,9 @@
  */
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
-import type { McpContext } from "./context.ts";
+import type { Fleet } from "./context.ts";
 import { createMcpServer } from "./server.ts";
+import { createWatch } from "./watch.ts";
 
 /** How long calls may go on after the end of input. */
 const graceMs = 1500;
@@ -14,7 +15,7 @@ const quietMs = 50;
 
 /** Serves until the input ends or `signal` does. */
 export async function serveOverStdio(
-  context: McpContext,
+  fleet: Fleet,
   streams: {
     readonly input: Readable;
     readonly output: Writable;
@@ -35,10 +36,15 @@ export async function serveOverStdio(
     lastChange = performance.now();
     between.write(chunk);
   });
-  const handle = serveStdio(() => createMcpServer(context, counter), {
-    transport: new StdioServerTransport(between, output),
-    onerror: onError,
-  });
+  const watch = createWatch(fleet);
+  // The SDK does not say when a client of 2026 begins to listen here, so that to those no changes are promised.
+  const handle = serveStdio(
+    ({ era }) => createMcpServer(fleet, { counter, peer: "stdio", ...(era === "legacy" && { watch }) }),
+    {
+      transport: new StdioServerTransport(between, output),
+      onerror: onError,
+    },
+  );
   const ended = Promise.withResolvers<"input" | "signal">();
   input.once("end", () => ended.resolve("input"));
   input.once("close", () => ended.resolve("input"));
@@ -57,5 +63,6 @@ export async function serveOverStdio(
       }, 10);
     });
   }
+  watch.close();
   await handle.close();
 }

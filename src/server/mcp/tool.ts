@@ -1,11 +1,12 @@
 /** What a tool is: one handler under several names, with schemas of what goes in and what comes out. */
 import type { z } from "zod";
-import type { McpContext } from "./context.ts";
+import type { Fleet, McpContext } from "./context.ts";
 import type { Plain } from "./hygiene.ts";
 
 /** One call as its handler sees it. */
 export interface Call {
   readonly context: McpContext;
+  readonly fleet: Fleet;
   /** Ends when the client cancels. */
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
@@ -28,8 +29,14 @@ export interface Tool {
   readonly description: string;
   readonly input: z.ZodObject;
   readonly output: z.ZodObject;
+  /** Names under which it can be allowed and denied; default: its names. */
+  readonly policyNames?: readonly string[];
   /** It changes our own config file; it is there only when the server's owner allows it. */
   readonly isWriting: boolean;
+  /** It is about this server or its settings: no cluster is chosen, and none is named in the answer. */
+  readonly isOwn: boolean;
+  /** Resources that it reads whatever is asked, for the audit log. */
+  readonly reads: readonly string[];
   readonly run: (input: unknown, call: Call) => Promise<Answer>;
 }
 
@@ -41,8 +48,16 @@ export function defineTool<const Input extends z.ZodObject>(tool: {
   readonly input: Input;
   readonly output: z.ZodObject;
   readonly isWriting?: boolean;
+  readonly isOwn?: boolean;
+  readonly reads?: readonly string[];
   readonly run: (input: z.output<Input>, call: Call) => Promise<Answer>;
 }): Tool {
   const { run, input } = tool;
-  return { isWriting: false, ...tool, run: async (given, call) => run(input.parse(given), call) };
+  return {
+    isWriting: false,
+    isOwn: false,
+    reads: [],
+    ...tool,
+    run: async (given, call) => run(input.parse(given), call),
+  };
 }

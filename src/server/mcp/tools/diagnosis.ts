@@ -2,10 +2,11 @@
 import { z } from "zod";
 import { why } from "../../../engine/why.ts";
 import { remembering } from "../../../engine/remembering.ts";
-import { Fault } from "../../../fault.ts";
-import type { CoverageGap, Report } from "../../../findings/report.ts";
+import { Fault, messageOf } from "../../../fault.ts";
+import type { CoverageGap, Incident, Report } from "../../../findings/report.ts";
 import { reportJson } from "../../../report/json.ts";
-import { fitting, shortened } from "../answer.ts";
+import { fitting, shortened, startOf } from "../answer.ts";
+import type { Analysis, Explained, McpContext } from "../context.ts";
 import { cleanValue, isPlain, type Plain } from "../hygiene.ts";
 import { checkNamespace, scopeFor } from "../policy.ts";
 import { defineTool, type Tool } from "../tool.ts";
@@ -15,6 +16,15 @@ const scopeInput = {
   namespace: z.string().optional().describe("Only this namespace; all that are open to this server when left out"),
   filters: z.array(z.string()).default([]).describe("Analyzers to run; `list-filters` names them"),
   labelSelector: z.string().optional().describe("Only findings about objects with these labels, as for kubectl -l"),
+};
+
+const aiInput = {
+  explain: z
+    .boolean()
+    .default(false)
+    .describe("Also an explanation by the AI backend of this server; names are masked before they are sent to it"),
+  backend: z.string().optional().describe("AI backend to ask; the configured one when left out"),
+  language: z.string().optional().describe("Language of the explanation"),
 };
 
 export const diagnosisTools: readonly Tool[] = [
@@ -35,32 +45,35 @@ export const diagnosisTools: readonly Tool[] = [
         .describe("`results`: k8sgpt's own JSON, one entry per object; `text`: for people"),
       limit: z.number().int().min(1).max(500).default(50),
       cursor: z.string().optional().describe("`nextCursor` of the page before"),
-      explain: z
-        .boolean()
-        .default(false)
-        .describe("Accepted for k8sgpt's clients: `explain` gives the facts, and you explain them"),
-      backend: z.string().optional().describe("Accepted for k8sgpt's clients and not used"),
+      ...aiInput,
     }),
     output: z.looseObject({ status: z.string(), problems: z.number() }),
-    async run(input, { context, onProgress, budgetBytes }) {
+    async run(input, { context, onProgress, budgetBytes, signal }) {
       const scope = scopeFor(context.policy, input.namespace);
-      const { report } = await context.analysis(
+      const analysis = await context.analysis(
         { scope, filters: input.filters, labelSelector: input.labelSelector, include: input.include },
-        onProgress,
+        { onRead: onProgress },
       );
-      const start = Math.max(0, Number(input.cursor ?? 0) || 0);
+      const start = startOf(input.cursor);
+      // What is paid for is what is shown.
+      const isByIncident = input.format === "incidents";
+      const limit = input.explain && isByIncident ? Math.min(input.limit, explainedAtOnce) : input.limit;
+      const first = isByIncident ? start : 0;
+      const asked = analysis.report.incidents.slice(first, first + Math.min(limit, explainedAtOnce));
+      const explained = input.explain ? await explainedOf(context, analysis, asked, input, signal) : undefined;
+      const report = withExplained(analysis.report, explained);
       const { items, key } = itemsOf(report, input.format);
-      const left = items.slice(start, start + input.limit);
+      const left = items.slice(start, start + limit);
       const count = fitting(left, budgetBytes - 2500);
       const end = start + count;
       const data = {
-        cluster: report.cluster.name,
         takenAt: new Date(report.takenAt).toISOString(),
         status: report.status,
         problems: report.findings.filter(({ severity }) => severity === "critical" || severity === "warning").length,
         incidentCount: report.incidents.length,
         [key]: left.slice(0, count),
         ...gapsOf(report),
+        ...(explained !== undefined && explainedBy(explained)),
         ...(report.errors.length > 0 && { errors: report.errors.slice(0, 10) }),
         ...(end < items.length && {
           nextCursor: String(end),
@@ -75,17 +88,24 @@ export const diagnosisTools: readonly Tool[] = [
     title: "All that is known of one incident",
     description:
       "The facts of one incident: its cause chain, every finding with evidence, why it matters, how to mend it, read-only commands to check, and how sure the link between cause and symptoms is.",
-    input: z.object({ id: z.string().describe("An incident's or finding's id, from analyze"), ...scopeInput }),
+    input: z.object({
+      id: z.string().describe("An incident's or finding's id, from analyze"),
+      ...scopeInput,
+      ...aiInput,
+    }),
     output: z.looseObject({ incident: objectsShape, findings: z.array(objectsShape) }),
-    async run({ id, namespace, filters, labelSelector }, { context, budgetBytes }) {
+    async run({ id, namespace, filters, labelSelector, explain, ...asked }, { context, budgetBytes, signal }) {
       const scope = scopeFor(context.policy, namespace);
-      const { report } = await context.analysis({ scope, filters, labelSelector, include: [] });
-      const incident = report.incidents.find((one) => one.id === id || one.members.some((member) => member.id === id));
-      if (incident === undefined) {
+      const analysis = await context.analysis({ scope, filters, labelSelector, include: [] });
+      const { report } = analysis;
+      const known = report.incidents.find((one) => one.id === id || one.members.some((member) => member.id === id));
+      if (known === undefined) {
         throw new Fault(`There is no incident or finding "${id}"`, {
           next: "`analyze` lists the ids; a mended one is gone",
         });
       }
+      const explained = explain ? await explainedOf(context, analysis, [known], asked, signal) : undefined;
+      const incident = (explained !== undefined && "incidents" in explained ? explained.incidents[0] : known) ?? known;
       const { root, members, affected, contributing, hiddenBy, confidence } = incident;
       const findings = members.map(findingLines);
       const count = fitting(findings, budgetBytes * 0.6);
@@ -99,6 +119,7 @@ export const diagnosisTools: readonly Tool[] = [
             source: root.source,
           },
           findings: findings.slice(0, count),
+          ...(explained !== undefined && explainedBy(explained)),
           ...(contributing !== undefined && {
             contributing: contributing.map(({ object, what }) => `${place(object)}: ${what}`),
           }),
@@ -172,6 +193,36 @@ export const diagnosisTools: readonly Tool[] = [
     },
   }),
 ];
+
+/** Incidents that one call explains: each is a question to a backend that somebody pays. */
+const explainedAtOnce = 10;
+
+/** Explanations, or why there are none: the findings stand without them. */
+async function explainedOf(
+  { explain }: McpContext,
+  { report, input }: Analysis,
+  incidents: readonly Incident[],
+  asked: { readonly backend?: string | undefined; readonly language?: string | undefined },
+  signal: AbortSignal,
+): Promise<Explained | { readonly error: string }> {
+  if (explain === undefined) return { error: "This server has no AI backend" };
+  try {
+    return await explain({ ...report, incidents }, input, asked, signal);
+  } catch (error) {
+    const next = error instanceof Fault && error.next !== undefined ? `; next: ${error.next}` : "";
+    return { error: `${messageOf(error)}${next}` };
+  }
+}
+
+function withExplained(report: Report, explained: Explained | { readonly error: string } | undefined): Report {
+  if (explained === undefined || "error" in explained) return report;
+  const byId = new Map(explained.incidents.map((one) => [one.id, one]));
+  return { ...report, incidents: report.incidents.map((one) => byId.get(one.id) ?? one) };
+}
+
+function explainedBy(explained: Explained | { readonly error: string }): Plain {
+  return "error" in explained ? { explainError: cleanValue(explained.error) } : { explainedBy: explained.backend };
+}
 
 function itemsOf(
   report: Report,

@@ -1,11 +1,12 @@
 /** Tools that list and read objects of any kind. */
 import { z } from "zod";
 import { Fault } from "../../../fault.ts";
+import type { EventRecord } from "../../../kube/events.ts";
 import type { KubeObject } from "../../../kube/kinds.ts";
 import { topOwnerOf } from "../../../kube/relations.ts";
-import { shortened } from "../answer.ts";
+import { shortened, startOf } from "../answer.ts";
 import { isPlain, type Plain, valueAt } from "../hygiene.ts";
-import { getObject, listPage, resolveResource, resourcesOf } from "../objects.ts";
+import { fieldTests, getObject, listPage, resolveResource, resourcesOf } from "../objects.ts";
 import { allowsNamespace, scopeFor } from "../policy.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { eventLine, incidentsAbout, objectsShape, place } from "./shapes.ts";
@@ -109,7 +110,7 @@ export const objectTools: readonly Tool[] = [
       const ref = { kind: resource.kind, name, ...(resource.namespaced && { namespace: where ?? "default" }) };
       const scope = scopeFor(context.policy, ref.namespace);
       const { report, snapshot } = await context.analysis({ scope, filters: [], include: [] });
-      const { events } = { events: (await context.read({ kinds: ["Event"], scope })).eventsOf(ref) };
+      const events = (await context.read({ kinds: ["Event"], scope })).eventsOf(ref);
       const owned = snapshot.find(ref);
       const owner = owned === undefined ? undefined : topOwnerOf(snapshot, owned.object);
       const direct = [valueAt(object, "metadata.ownerReferences")].flat().filter(isPlain);
@@ -168,6 +169,7 @@ export const objectTools: readonly Tool[] = [
     title: "List namespaces",
     description: "The namespaces that are open to this server, with phase and labels.",
     input: z.object(paging),
+    reads: ["namespaces"],
     output: z.looseObject({ count: z.number(), namespaces: z.array(objectsShape), nextCursor: z.string().optional() }),
     async run({ limit, cursor }, { context, budgetBytes }) {
       const all = await namespacesOf(context);
@@ -246,25 +248,34 @@ export const objectTools: readonly Tool[] = [
       involvedObjectName: z.string().optional(),
       involvedObjectKind: z.string().optional(),
       type: z.enum(["Normal", "Warning"]).optional(),
+      reason: z.string().optional(),
+      fieldSelector: z
+        .string()
+        .optional()
+        .describe("involvedObject.name, involvedObject.kind, involvedObject.namespace, type, reason, as for kubectl"),
       limit: z.number().int().min(1).max(1000).default(50),
       cursor: z.string().optional().describe("`nextCursor` of the page before"),
     }),
+    reads: ["events"],
     output: z.looseObject({ count: z.number(), events: z.array(objectsShape), nextCursor: z.string().optional() }),
     async run(input, { context, budgetBytes }) {
       const snapshot = await context.read({ kinds: ["Event"], scope: scopeFor(context.policy, input.namespace) });
       const [read] = snapshot.reads;
       if (read?.state === "unread") throw new Fault(`Cannot list Events: ${read.reason ?? "they could not be read"}`);
+      const isSelected = eventFilter(input.fieldSelector);
       const all = snapshot
         .events()
+        .filter((event) => isSelected(event))
         .filter(
-          ({ regarding, type }) =>
+          ({ regarding, type, reason }) =>
             allowsNamespace(context.policy, regarding.namespace) &&
+            (input.reason === undefined || input.reason === reason) &&
             (input.type === undefined || input.type === type) &&
             (input.involvedObjectName === undefined || input.involvedObjectName === regarding.name) &&
             (input.involvedObjectKind === undefined ||
               input.involvedObjectKind.toLowerCase() === regarding.kind.toLowerCase()),
         );
-      const start = Number(input.cursor ?? 0) || 0;
+      const start = startOf(input.cursor);
       const lines: Plain[] = [];
       let bytes = 0;
       for (const event of all.slice(start, start + input.limit)) {
@@ -287,6 +298,29 @@ export const objectTools: readonly Tool[] = [
     },
   }),
 ];
+
+/** A field selector for events, over the fields that are kept of them. @throws Fault for another field */
+function eventFilter(text: string | undefined): (event: EventRecord) => boolean {
+  const tests = fieldTests(text).map(({ path, value, isEqual }) => {
+    const read = eventFields[path];
+    if (read === undefined) {
+      throw new Fault(`Events are not selected by "${path}"`, {
+        next: `Use ${Object.keys(eventFields).join(", ")}`,
+      });
+    }
+    return (event: EventRecord): boolean => (read(event) === value) === isEqual;
+  });
+  return (event) => tests.every((test) => test(event));
+}
+
+const eventFields: Readonly<Record<string, (event: EventRecord) => string | undefined>> = {
+  "involvedObject.kind": ({ regarding }) => regarding.kind,
+  "involvedObject.name": ({ regarding }) => regarding.name,
+  "involvedObject.namespace": ({ regarding }) => regarding.namespace,
+  "metadata.namespace": ({ regarding }) => regarding.namespace,
+  reason: ({ reason }) => reason,
+  type: ({ type }) => type,
+};
 
 /** The namespaces that are open, by name. */
 export async function namespacesOf(

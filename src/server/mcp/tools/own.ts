@@ -28,7 +28,7 @@ export async function clusterInfo(context: McpContext): Promise<Plain> {
   const kubelets = [...new Set(nodeInfos.flatMap((one) => one?.kubeletVersion ?? []))].sort();
   const unread = snapshot.reads.filter(({ state }) => state === "unread");
   return {
-    context: info.name,
+    context: context.name,
     source: info.source,
     ...(info.server !== undefined && { server: info.server }),
     version: info.serverVersion ?? "unknown",
@@ -57,6 +57,29 @@ export const ownTools: readonly Tool[] = [
     run: async (_, { context }) => ({ data: await clusterInfo(context) }),
   }),
   defineTool({
+    names: ["list-contexts"],
+    title: "Which clusters there are",
+    description: "The clusters that this server was started for: any tool takes one of them as `cluster`.",
+    input: none,
+    isOwn: true,
+    output: z.looseObject({ current: z.string(), contexts: z.array(objectsShape) }),
+    async run(_, { fleet: { clusters } }) {
+      const contexts = await Promise.all(
+        clusters.map(async (one) => {
+          const info = await one.opened();
+          return {
+            name: one.name,
+            source: one.isSaved ? "saved" : "live",
+            ...(info?.serverVersion !== undefined && { version: info.serverVersion }),
+            // A cluster is opened when it is first asked about.
+            ...(info === undefined && { opened: false }),
+          };
+        }),
+      );
+      return { data: { current: clusters[0].name, count: contexts.length, contexts } };
+    },
+  }),
+  defineTool({
     names: ["health"],
     title: "Whether this server can read the cluster",
     description: "Opens the cluster if need be, asks it once, and tells how long that took.",
@@ -71,7 +94,7 @@ export const ownTools: readonly Tool[] = [
       return {
         data: {
           status: isRead ? "ok" : "degraded",
-          context: info.name,
+          context: context.name,
           source: info.source,
           milliseconds: Math.round(performance.now() - started),
           ...(!isRead && { reason: `Namespaces cannot be read: ${read?.reason ?? "no answer"}` }),
@@ -84,6 +107,7 @@ export const ownTools: readonly Tool[] = [
     title: "Which build this is",
     description: "The version of k8sgpt.",
     input: none,
+    isOwn: true,
     output: z.looseObject({ version: z.string() }),
     run: async (_, { context: { version } }) => ({ data: { name: "k8sgpt", ...version, node: process.version } }),
   }),
@@ -92,6 +116,7 @@ export const ownTools: readonly Tool[] = [
     title: "List analyzers",
     description: "The analyzers that can be named as filters, and those that run when none is named.",
     input: none,
+    isOwn: true,
     output: z.looseObject({ activeFilters: z.array(z.string()) }),
     run: async (_, { context }) => ({ data: { ...(await context.filters()) } }),
   }),
@@ -100,6 +125,7 @@ export const ownTools: readonly Tool[] = [
     title: "List integrations",
     description: "k8sgpt's integrations, and whether their filters are active.",
     input: none,
+    isOwn: true,
     output: z.looseObject({ integrations: z.array(objectsShape) }),
     async run(_, { context }) {
       const { activeFilters, coreFilters, additionalFilters, integrationFilters: optional } = await context.filters();
@@ -121,6 +147,7 @@ export const ownTools: readonly Tool[] = [
     description:
       "Active filters and where they come from, what is open to clients, whether names are masked. Shows no secret and changes nothing.",
     input: none,
+    isOwn: true,
     output: z.looseObject({ activeFilters: z.array(z.string()), anonymize: z.boolean() }),
     async run(_, { context }) {
       const { activeFilters, activeFiltersFrom } = await context.filters();
@@ -146,6 +173,7 @@ export const ownTools: readonly Tool[] = [
       input: z.object({ filters: z.array(z.string()).min(1) }),
       output: z.looseObject({ done: z.string(), activeFilters: z.array(z.string()) }),
       isWriting: true,
+      isOwn: true,
       async run({ filters }, { context }) {
         const done = (await context.changeFilters?.(change, filters)) ?? "";
         return { data: { done, activeFilters: (await context.filters()).activeFilters } };

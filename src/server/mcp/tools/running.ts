@@ -7,7 +7,7 @@ import { formatBytes, parseQuantity } from "../../../kube/quantity.ts";
 import type { McpContext } from "../context.ts";
 import { isPlain, type Plain, valueAt } from "../hygiene.ts";
 import { getObject, resourcesOf, resolveResource } from "../objects.ts";
-import { allowsNamespace, checkNamespace } from "../policy.ts";
+import { allowsNamespace, checkLogs, checkNamespace } from "../policy.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { objectsShape } from "./shapes.ts";
 
@@ -30,9 +30,11 @@ export const runningTools: readonly Tool[] = [
       tailLines: z.number().int().min(1).max(5000).default(100),
       sinceSeconds: z.number().int().min(1).optional(),
     }),
+    reads: ["pods/log"],
     output: z.looseObject({ pod: z.string(), container: z.string(), lines: z.array(z.string()) }),
     async run({ podName, namespace, container, previous, tailLines, sinceSeconds }, { context, signal, budgetBytes }) {
       checkNamespace(context.policy, namespace);
+      checkLogs(context.policy);
       const pods = await resolveResource(context, "pods");
       const pod = await getObject(context, pods, podName, namespace);
       const names = ["initContainers", "containers", "ephemeralContainers"].flatMap((list) =>
@@ -106,6 +108,7 @@ export const runningTools: readonly Tool[] = [
     title: "Processor and memory of Pods",
     description: "What Pods use now, most first, from the metrics API. Processor in cores, memory in bytes.",
     input: z.object({ namespace: z.string().optional(), ...topInput }),
+    reads: ["pods.metrics.k8s.io"],
     output: z.looseObject({ count: z.number(), pods: z.array(objectsShape) }),
     async run({ namespace, limit, sortBy }, { context }) {
       checkNamespace(context.policy, namespace);
@@ -125,6 +128,7 @@ export const runningTools: readonly Tool[] = [
     description:
       "What Nodes use now, most first, from the metrics API, and how much of what they can allocate that is.",
     input: z.object(topInput),
+    reads: ["nodes.metrics.k8s.io", "nodes"],
     output: z.looseObject({ count: z.number(), nodes: z.array(objectsShape) }),
     async run({ limit, sortBy }, { context }) {
       const items = await metrics(context, "nodes", undefined);

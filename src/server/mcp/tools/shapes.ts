@@ -30,7 +30,8 @@ export function eventLine({ type, reason, message, count, lastSeen, regarding }:
 }
 
 /** An incident in a few lines: what is wrong, on what, why, what follows, what to do. */
-export function incidentLines({ id, severity, root, chain, members, affected, since }: Incident, now: number): Plain {
+export function incidentLines(incident: Incident, now: number): Plain {
+  const { id, severity, root, chain, members, affected, since, explanation, explainError } = incident;
   const titles = new Set(
     members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`),
   );
@@ -56,6 +57,8 @@ export function incidentLines({ id, severity, root, chain, members, affected, si
     ...(affected.hosts.length > 0 && { hosts: affected.hosts.slice(0, 5) }),
     ...(since !== undefined && { for: formatDuration(Math.max(0, now - since)) }),
     fix: root.fix,
+    ...(explanation !== undefined && { explanation: cleanValue(explanation) }),
+    ...(explainError !== undefined && { explainError: cleanValue(explainError) }),
   };
 }
 
