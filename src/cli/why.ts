@@ -33,7 +33,13 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
       if (words.namespace !== undefined)
         await stop.bounded(checkNamespaces(source, { include: [words.namespace] }, stop.signal));
       const story = await stop.bounded(
-        why(source, words, { analyzers, logs: flags.logs === true, signal: stop.signal, onProgress: progress.read }),
+        why(source, words, {
+          analyzers,
+          logs: flags.logs === true,
+          anyKind: true,
+          signal: stop.signal,
+          onProgress: progress.read,
+        }),
       );
       progress.erase();
       if (flags.output === "json") {

@@ -2,12 +2,12 @@
  * The story of one object: the incidents that it is part of, what stands around it in the object graph and in which state,
  * what happened to it in order, and what was looked at and is fine. Pure: made of a snapshot and the report about it.
  */
-import { refOfCustom } from "../kube/custom-resources.ts";
+import { type CustomResource, refOfCustom } from "../kube/custom-resources.ts";
 import type { EventRecord } from "../kube/events.ts";
 import { causesOf, type EdgeKind } from "../kube/graph.ts";
 import { conditionOf } from "../kube/guards.ts";
 import { isKindName, kindDefinition, type KindName, kindNames, resourceName } from "../kube/kinds.ts";
-import { compareRefs, compareText, keyOf, type ObjectRef, refOf } from "../kube/object-ref.ts";
+import { compareRefs, compareText, keyOf, namedRef, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { endpointsOf, isOfKind, isUsable, podsOwnedBy } from "../kube/relations.ts";
 import type { ClusterInfo, Located, Snapshot } from "../kube/snapshot.ts";
 import type { Finding } from "./finding.ts";
@@ -27,6 +27,8 @@ export interface Condition {
   readonly words: string;
   /** The worst severity of the findings about it. */
   readonly severity?: Severity;
+  /** What explains that it is unsettled, beyond the findings about it: the node that it is on. */
+  readonly because?: ObjectRef;
 }
 
 /** An object near the one in question. */
@@ -63,6 +65,8 @@ export interface Story {
 /** What is known of an analyzer here. */
 export interface Checker {
   readonly name: string;
+  /** Whether it looks at objects of the cluster's own kinds. */
+  readonly customResources?: boolean;
   readonly needs: readonly KindName[];
   readonly rules: Readonly<Record<string, unknown>>;
 }
@@ -75,6 +79,7 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
   const byObject = findingsByObject(report.findings);
   const neighbours = neighboursOf(snapshot, object, byObject);
   const kinds = new Set([object.kind, ...neighbours.map(({ object: { kind } }) => kind)]);
+  const isCustom = customOf(snapshot, object) !== undefined;
   const resources = new Set([...kinds].filter(isKindName).map((kind) => resourceName(kindDefinition(kind))));
   return {
     cluster: report.cluster,
@@ -89,8 +94,11 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
     events: eventsAround(snapshot, object),
     checkedBy: checkers
       .filter(
-        ({ name, needs }) =>
-          report.analyzers.includes(name) && (name === object.kind || needs.some((kind) => kind === object.kind)),
+        ({ name, needs, customResources }) =>
+          report.analyzers.includes(name) &&
+          (name === object.kind ||
+            needs.some((kind) => kind === object.kind) ||
+            (customResources === true && isCustom)),
       )
       .map(({ name, rules }) => ({ analyzer: name, rules: Object.keys(rules).length })),
     gaps: report.coverage.filter(
@@ -210,7 +218,8 @@ function conditionNow(snapshot: Snapshot, ref: ObjectRef, byObject: FindingIndex
   const worst = findings.find(({ severity }) => severity !== "info") ?? findings[0];
   const severity = worst === undefined ? {} : { severity: worst.severity };
   const located = isKindName(ref.kind) ? snapshot.find(ref) : undefined;
-  if (located === undefined && customOf(snapshot, ref) === undefined) {
+  const custom = located === undefined ? customOf(snapshot, ref) : undefined;
+  if (located === undefined && custom === undefined) {
     const isGone = isKindName(ref.kind) && snapshot.isComplete(ref.kind, ref.namespace);
     return {
       state: isGone ? "missing" : worst === undefined ? "not-read" : "failing",
@@ -218,17 +227,47 @@ function conditionNow(snapshot: Snapshot, ref: ObjectRef, byObject: FindingIndex
       ...severity,
     };
   }
-  const { words, isGood } = located === undefined ? { words: "", isGood: true } : statusOf(snapshot, located);
+  const { words, isGood } =
+    located !== undefined
+      ? statusOf(snapshot, located)
+      : custom === undefined
+        ? { words: "", isGood: true }
+        : statusOfCustom(custom);
   if (worst !== undefined && worst.severity !== "info") return { state: "failing", words, ...severity };
-  return { state: isGood ? "fine" : "unsettled", words, ...severity };
+  if (isGood) return { state: "fine", words, ...severity };
+  // What a Pod on a lost node says of itself is old.
+  const node = isOfKind(located, "Pod") ? nodeThatFails(located.object.spec?.nodeName, byObject) : undefined;
+  return { state: "unsettled", words, ...severity, ...(node !== undefined && { because: node }) };
+}
+
+function nodeThatFails(name: string | undefined, byObject: FindingIndex): ObjectRef | undefined {
+  if (name === undefined) return undefined;
+  const ref = namedRef("Node", undefined, name);
+  return (byObject.get(keyOf(ref)) ?? []).some(({ severity }) => severity !== "info") ? ref : undefined;
 }
 
 /** The custom resource that the reference names. */
-export function customOf(snapshot: Snapshot, ref: ObjectRef): ObjectRef | undefined {
-  return snapshot
-    .customResources()
-    .map(refOfCustom)
-    .find((custom) => keyOf(custom) === keyOf(ref));
+function customOf(snapshot: Snapshot, ref: ObjectRef): CustomResource | undefined {
+  return snapshot.customResources().find((entry) => keyOf(refOfCustom(entry)) === keyOf(ref));
+}
+
+/** Conditions by which controllers say that all is well (contributors' API conventions). */
+const summaries = ["Ready", "Available", "Healthy", "Accepted", "Established", "Complete"];
+
+/** What an object of a kind that is not known here says of itself. */
+function statusOfCustom({ object: { metadata, status } }: CustomResource): Status {
+  if (metadata?.deletionTimestamp !== undefined) return { words: "is being deleted", isGood: false };
+  const conditions = status?.conditions ?? [];
+  const summary = summaries
+    .map((type) => conditions.find((condition) => condition.type === type))
+    .find((condition) => condition !== undefined);
+  if (typeof summary?.type === "string" && typeof summary.status === "string") {
+    const isGood = summary.status === "True";
+    const reason = isGood || typeof summary.reason !== "string" ? "" : `, ${summary.reason}`;
+    return { words: `${summary.type} ${summary.status}${reason}`, isGood };
+  }
+  const word = status?.phase ?? status?.state;
+  return { words: typeof word === "string" ? word : "", isGood: true };
 }
 
 interface Status {

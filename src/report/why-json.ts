@@ -16,6 +16,7 @@ export function renderWhyJson(story: Story): string {
     state: now.state,
     status: now.words,
     ...(now.severity !== undefined && { severity: now.severity }),
+    ...(now.because !== undefined && { because: refJson(now.because) }),
     incidents: story.incidents.map(({ role, incident }) => ({ role, ...incidentJson(incident) })),
     findings: [...findings.values()].map(findingJson),
     neighbours: neighbours.map(({ object: near, words, ...rest }) => ({

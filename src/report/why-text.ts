@@ -1,5 +1,5 @@
 /** The story of one object as text: what it is now, why, what stands around it, what happened, and what was looked at. */
-import type { Neighbour, ObjectState, Story, StoryRole } from "../findings/story.ts";
+import type { Condition, Neighbour, ObjectState, Story, StoryRole } from "../findings/story.ts";
 import type { EventRecord } from "../kube/events.ts";
 import { edgeKinds } from "../kube/graph.ts";
 import { formatDuration } from "../kube/time.ts";
@@ -40,6 +40,10 @@ const stateWords: Readonly<Record<ObjectState, string>> = {
   "not-read": "not known: it could not be read",
 };
 
+function stateOf({ state, because }: Condition): string {
+  return because === undefined ? stateWords[state] : `but ${objectName(because)} fails, on which it runs`;
+}
+
 const roleWords: Readonly<Record<StoryRole, string>> = {
   cause: "It is where this begins:",
   symptom: "It suffers from this:",
@@ -64,7 +68,7 @@ function headLines(
   const state =
     now.state === "fine" && incidents.some(({ role }) => role === "affected")
       ? "fine itself, but touched by what is wrong elsewhere"
-      : stateWords[now.state];
+      : stateOf(now);
   const facts = [objectName(object), ...(now.words === "" || now.state === "missing" ? [] : [clean(now.words)]), state];
   const paint = paintOf(now, palette);
   return [
@@ -117,10 +121,7 @@ function neighbourLine(
 ): readonly string[] {
   const mark = unicode ? (each.state === "failing" || each.state === "missing" ? "✖" : "▲") : "x";
   const [title] = each.findings.filter((text) => !known.has(text));
-  const facts = [
-    each.words,
-    each.state === "failing" ? (title ?? "") : each.state === "missing" ? "" : stateWords[each.state],
-  ];
+  const facts = [each.words, each.state === "failing" ? (title ?? "") : each.state === "missing" ? "" : stateOf(each)];
   const said = facts
     .filter((text) => text !== "")
     .map(clean)

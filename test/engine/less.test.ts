@@ -102,7 +102,7 @@ test.each(namespaces)("-n %s shows nothing of another namespace, and nothing new
   const report = diagnosed({
     ...input,
     scope: { include: [namespace] },
-    objects: narrowed as SnapshotInput["objects"],
+    objects: narrowed,
     reads: input.reads.map((read) => (kindDefinition(read.kind).namespaced ? { ...read, namespace } : read)),
   });
   expect(report.errors).toEqual([]);

@@ -12,12 +12,53 @@ import { type ControlPlane, startControlPlane } from "../lab/control-plane.ts";
 import { tenMinutesLater } from "../lab/later.ts";
 import { loadScenario } from "../lab/scenarios.ts";
 
+/** A kind that no controller reports on: it has no status, and no analyzer reads it. */
+const definition = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "notes.lab.example" },
+  spec: {
+    group: "lab.example",
+    scope: "Namespaced",
+    names: { kind: "Note", plural: "notes", singular: "note", shortNames: ["nt"] },
+    versions: [
+      {
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", properties: { spec: { type: "object" } } } },
+      },
+    ],
+  },
+};
+const notes = "/apis/lab.example/v1/namespaces/shop/notes";
+const ownKinds = [
+  { apiVersion: "lab.example/v1", kind: "Note", metadata: { name: "todo", namespace: "shop" }, spec: {} },
+  {
+    apiVersion: "v1",
+    kind: "ReplicationController",
+    metadata: { name: "old-times", namespace: "shop" },
+    spec: {
+      replicas: 0,
+      selector: { app: "old-times" },
+      template: {
+        metadata: { labels: { app: "old-times" } },
+        spec: { containers: [{ name: "app", image: "registry.lab.example/old:1" }] },
+      },
+    },
+  },
+];
+
 let lab: ControlPlane;
 let source: ClusterSource;
 
 beforeAll(async () => {
   lab = await startControlPlane({ name: "why" });
-  await loadScenario(lab.client(), "broken-shop");
+  const client = lab.client();
+  await loadScenario(client, "broken-shop");
+  await client.apply([definition]);
+  await client.waitFor("the kind is served", async () => (await client.raw("GET", notes)).status === 200);
+  await client.apply(ownKinds);
   source = await openLive(
     { kubeconfig: lab.kubeconfig, requestTimeoutMs: 30_000, maxConcurrency: 10, userAgent: "k8sgpt/test", env: {} },
     AbortSignal.timeout(60_000),
@@ -30,7 +71,8 @@ afterAll(async () => {
 
 async function told(kind: string, name: string, namespace?: string): Promise<Story> {
   const words = { kind, name, ...(namespace !== undefined && { namespace }) };
-  return why(tenMinutesLater(source), words, { analyzers, logs: false, signal: AbortSignal.timeout(60_000) });
+  const signal = AbortSignal.timeout(60_000);
+  return why(tenMinutesLater(source), words, { analyzers, logs: false, anyKind: true, signal });
 }
 
 function near({ neighbours }: Story): readonly string[] {
@@ -78,6 +120,28 @@ test("a Node that was lost, as text", async () => {
   expect(text).toMatch(/^Node shop-worker-6 · not ready · not fine\n/);
   expect(text).toContain("It is where this begins:");
   expect(text).toContain("Deployment media/video-encoder");
+});
+
+test.each([
+  ["nt", "todo", "Note/shop/todo"],
+  ["notes.lab.example", "todo", "Note/shop/todo"],
+  ["rc", "old-times", "ReplicationController/shop/old-times"],
+])("any kind that the server serves: %s/%s", async (kind, name, key) => {
+  const story = await told(kind, name);
+  expect(keyOf(story.object)).toBe(key);
+  expect(story.now.state).toBe("fine");
+  expect(story.incidents).toEqual([]);
+});
+
+test("what is served and not there is said to be absent", async () => {
+  await expect(told("note", "gone", "shop")).rejects.toThrow('There is no Note "gone" in namespace "shop" in');
+  await expect(told("ghost", "gone")).rejects.toThrow('There is no kind "ghost" in');
+});
+
+test("a healthy Deployment says what was looked at", async () => {
+  const story = await told("deploy", "session-cache", "data");
+  expect(story.now).toMatchObject({ state: "fine", words: "1 of 1 ready" });
+  expect(near(story)).toContain("serves Service/data/session-cache fine");
 });
 
 test("the API server saw only gets and lists, and no get of a Secret", async () => {

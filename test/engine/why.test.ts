@@ -90,6 +90,8 @@ describe("why, in the broken shop", () => {
     expect(text).toMatch(/^Node shop-worker-6 · not ready · not fine\n/);
     expect(text).toContain("It is where this begins:\n✖ CRITICAL  Node shop-worker-6");
     expect(text).toContain("what needs it");
+    // What a Pod on it says of itself is old.
+    expect(text).toMatch(/containers ready; but Node\s+shop-worker-6\s+fails, on which it runs/);
     expect(text).toMatch(/Looked at\n {2}\d+ rules of /);
     expect(text.split("\n").every((line) => line.length <= 100)).toBe(true);
     expect(renderWhy(story, { width: 40, palette: plain, unicode: false })).toMatch(/^[\n -~]*$/);
@@ -189,6 +191,49 @@ describe("why, in small clusters", () => {
     expect(scopes).toEqual([{}, { include: ["a"] }]);
   });
 
+  test("an object of a kind that no analyzer reads is asked for, by name only", async () => {
+    const asked: unknown[] = [];
+    const resource = {
+      group: "",
+      version: "v1",
+      kind: "ReplicationController",
+      plural: "replicationcontrollers",
+      singular: "replicationcontroller",
+      shortNames: ["rc"],
+      namespaced: true,
+      verbs: ["get", "list"],
+    };
+    const source: ClusterSource = {
+      ...sourceOf({}),
+      apiResources: async () => [resource],
+      listAny: async (request) => {
+        asked.push(request);
+        const metadata = { name: "old", namespace: "shop", uid: "rc-1" };
+        return { items: request.fieldSelector === "metadata.name=old" ? [{ metadata, spec: { secret: "x" } }] : [] };
+      },
+    };
+    const any = { ...options, anyKind: true };
+    const story = await why(source, { kind: "rc", name: "old" }, any);
+    expect(keyOf(story.object)).toBe("ReplicationController/shop/old");
+    expect(story.now).toEqual({ state: "fine", words: "" });
+    expect(story.checkedBy).toEqual([]);
+    expect(asked).toEqual([
+      { resource, namespace: undefined, form: "whole", limit: 50, fieldSelector: "metadata.name=old" },
+    ]);
+    // It is not there: that is known, and not that there is no such kind.
+    await expect(why(source, { kind: "rc", name: "new" }, any)).rejects.toThrow(
+      'There is no ReplicationController "new" in small',
+    );
+    await expect(why(source, { kind: "rc", name: "old" }, options)).rejects.toThrow('There is no kind "rc"');
+  });
+
+  test("what a saved cluster does not hold names who reads it", async () => {
+    const source = sourceOf({ reads: [{ kind: "CustomResourceDefinition", state: "unread", reason: "not saved" }] });
+    expect((await refused(source, { kind: "crd", name: "foo" })).next).toMatch(
+      /^Ask the live cluster, or save it again with objects of this kind: `k8sgpt snapshot -f \w+`$/,
+    );
+  });
+
   test("an object of the cluster's own kinds", async () => {
     const object = keepCustomObject({ metadata: { name: "blog", namespace: "web", uid: "x" } });
     if (object === undefined) throw new Error("the object was not kept");
@@ -198,5 +243,24 @@ describe("why, in small clusters", () => {
     const story = await why(source, { kind: "websites.example.org", name: "blog" }, options);
     expect(keyOf(story.object)).toBe("Website/web/blog");
     expect(story.now.state).toBe("fine");
+    expect(story.checkedBy.map(({ analyzer }) => analyzer)).toEqual(["CustomResource", "GarbageCollection"]);
+  });
+
+  test.each([
+    [
+      { conditions: [{ type: "Ready", status: "False", reason: "NoDatabase" }] },
+      "unsettled",
+      "Ready False, NoDatabase",
+    ],
+    [{ conditions: [{ type: "Other", status: "False" }], phase: "Active" }, "fine", "Active"],
+    [{ conditions: [{ type: "Available", status: "True", reason: "x" }] }, "fine", "Available True"],
+  ])("what it says of itself: %j", async (status, state, words) => {
+    const object = keepCustomObject({ metadata: { name: "blog", namespace: "web", uid: "x" }, status });
+    if (object === undefined) throw new Error("the object was not kept");
+    const source = sourceOf({
+      customResources: [{ group: "example.org", version: "v1", kind: "Website", plural: "websites", object }],
+    });
+    const quiet = { ...options, analyzers: analyzers.filter(({ customResources }) => customResources !== true) };
+    expect((await why(source, { kind: "website", name: "blog" }, quiet)).now).toEqual({ state, words });
   });
 });
