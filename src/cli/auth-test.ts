@@ -34,6 +34,7 @@ export async function testProvider(flags: AuthOtherFlags, terminal: Terminal): P
     });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const answer = text.trim().replace(/\s+/g, " ").slice(0, 60);
+    for (const warning of backend.warnings ?? []) terminal.tell(`note: ${warning}`);
     await terminal.print(`${backendText(chosen)} answered in ${seconds} s: ${answer}\n`);
     return exitCodes.done;
   } catch (error) {

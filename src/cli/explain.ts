@@ -148,6 +148,9 @@ export async function prepareExplaining(
           `note: Explaining ${counted(questions.length, "incident")} with ${backendText(atHost(chosen, backend))}; ${masked}`,
         );
       }
+      // Settings without an equivalent are known now; what a model refuses shows itself while it is asked.
+      const known = backend.warnings?.length ?? 0;
+      if (questions.length > 0) for (const text of backend.warnings ?? []) terminal.tell(`note: ${text}`);
       const { env } = terminal;
       const answerer = { backend: chosen.name, model: chosen.model, settings: chosen.settings };
       const caller = {
@@ -196,7 +199,9 @@ export async function prepareExplaining(
           return outcome === undefined ? incident : withOutcome(incident, outcome);
         },
         summary: async () => {
-          return summaryOf(await Promise.all(outcomes), chosen);
+          const { lines, failed } = summaryOf(await Promise.all(outcomes), chosen);
+          const refused = (backend.warnings ?? []).slice(known).map((text) => `warning: ${text}`);
+          return { lines: [...refused, ...lines], failed };
         },
         async conversation() {
           if (questions.length === 0) return undefined;

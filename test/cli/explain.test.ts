@@ -8,6 +8,8 @@ import { emptyHome } from "./fake-terminal.ts";
 /** Speaks as much of OpenAI's API as one question needs, and keeps what it was sent. */
 const bodies: string[] = [];
 let status = 200;
+/** A parameter that the server does not take. */
+let refusing: string | undefined;
 let server: Server;
 let baseURL = "";
 
@@ -26,6 +28,13 @@ beforeAll(async () => {
     request.setEncoding("utf8").on("data", (part: string) => void (body += part));
     request.on("end", () => {
       bodies.push(body);
+      if (refusing !== undefined && body.includes(`"${refusing}"`)) {
+        answer.statusCode = 400;
+        answer
+          .setHeader("content-type", "application/json")
+          .end(JSON.stringify({ error: { message: `Unsupported value: '${refusing}'` } }));
+        return;
+      }
       if (status !== 200) {
         answer.statusCode = status;
         answer.setHeader("content-type", "application/json").end('{"error":{"message":"no"}}');
@@ -153,6 +162,22 @@ describe("analyze --explain", () => {
     const { code, stdout, stderr } = await run(["analyze", "--from", "/nowhere", "-e", ...words]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(message);
+  });
+
+  test("settings that reach nobody and parameters that the model refuses are told once", async () => {
+    status = 200;
+    refusing = "temperature";
+    const { run } = withBackend({ K8SGPT_TOP_K: "17", K8SGPT_TEMPERATURE: "0.3" });
+    const asked = await run([...shop, "-e", "-c", "-m", "1"]);
+    expect(asked.code).toBe(0);
+    expect(asked.stderr.match(/note: openai has no equivalent of topk: not sent/g)).toHaveLength(1);
+    expect(asked.stderr.match(/warning: openai: the model does not take temperature; asked without it/g)).toHaveLength(
+      1,
+    );
+    const tested = await run(["auth", "test"]);
+    expect(tested.stderr).toContain("does not take temperature");
+    expect(tested.stdout).toMatch(/^openai \(gpt-5-mini\) at \S+ answered in \d+\.\d s: /);
+    refusing = undefined;
   });
 
   test("a missing key is told before a cluster is read", async () => {
