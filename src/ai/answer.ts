@@ -40,6 +40,24 @@ export function explanationIn(answer: string): Explanation | undefined {
   return { summary: text.slice(0, longestText), steps: [] };
 }
 
+/** What can be read of an answer that is still coming: prose as it is, of JSON the texts that have begun. */
+export function readableSoFar(answer: string): string {
+  const text = answer.replace(/<think>[^]*?(?:<\/think>|$)/g, "").trim();
+  if (!/^(?:```(?:json)?\s*)?\{/.test(text)) return text.startsWith("`") ? "" : text;
+  const strings = text.matchAll(/"(?:summary|why|text)"\s*:\s*"((?:[^"\\]|\\.)*)/g);
+  return [...strings].map(([, escaped = ""]) => unescaped(escaped)).join(" ");
+}
+
+/** The inside of a JSON string, which may end in the middle of an escape. */
+function unescaped(text: string): string {
+  try {
+    const value: unknown = JSON.parse(`"${text.replace(/\\u[\da-f]{0,3}$/i, "")}"`);
+    return typeof value === "string" ? value : "";
+  } catch {
+    return text;
+  }
+}
+
 /** Objects that `text` may hold: the whole, a fenced part, from the first brace to the last. */
 function* jsonIn(text: string): Generator {
   const fenced = /```(?:json)?\s*\n([^]*?)```/.exec(text)?.[1];

@@ -57,6 +57,8 @@ export interface ExplainOptions {
   readonly clock: Clock;
   /** Told of every question that the cache answers. @throws when that must not be */
   readonly onCached?: (request: CompletionRequest) => void;
+  /** Told what has come of a question's answer, masked, whenever more comes. */
+  readonly onText?: (index: number, answer: string) => void;
   readonly onDone?: (done: number, total: number) => void;
 }
 
@@ -78,7 +80,7 @@ export function explain(questions: readonly Question[], options: ExplainOptions)
   let done = 0;
   let hopelessReason: string | undefined;
 
-  const answered = async ({ request, tokens }: Question, key: string): Promise<Outcome> => {
+  const answered = async ({ request, tokens }: Question, key: string, index: number): Promise<Outcome> => {
     const { signal, budget, clock, timeoutMs } = options;
     const kept = await options.cache.get(key);
     const known = kept === undefined ? undefined : explanationIn(kept);
@@ -96,7 +98,8 @@ export function explain(questions: readonly Question[], options: ExplainOptions)
     const refusal = budget.take(most);
     if (refusal !== undefined) return { error: `not asked: ${refusal}`, isBudget: true };
     try {
-      const backend = await options.backend();
+      const asked = await options.backend();
+      const backend = options.onText === undefined ? asked : heard(asked, (text) => options.onText?.(index, text));
       const answer = await complete(backend, request, { timeoutMs, signal, clock, mayRetry: () => budget.take(most) });
       budget.settle(most, (answer.inputTokens ?? tokens) + (answer.outputTokens ?? estimateTokens(answer.text)));
       const explanation = explanationIn(answer.text);
@@ -113,16 +116,32 @@ export function explain(questions: readonly Question[], options: ExplainOptions)
     const { model } = options.answerer;
     return { ...unmaskedExplanation(explanation, options.masking.unmask), ...(model !== undefined && { model }) };
   };
-  return questions.map(async (question) => {
+  return questions.map(async (question, index) => {
     const key = cacheKey(options.answerer, question.request, options.language);
     const before = asked.get(key);
-    const outcome = before ?? limit(async () => answered(question, key));
+    const outcome = before ?? limit(async () => answered(question, key, index));
     asked.set(key, outcome);
     const result = await outcome;
     done += 1;
     options.onDone?.(done, questions.length);
     return result;
   });
+}
+
+/** `backend`, whose answer is told as it comes, each attempt from its beginning. */
+function heard(backend: IAI, onText: (answer: string) => void): IAI {
+  return {
+    getName: () => backend.getName(),
+    close: async () => backend.close(),
+    async *getCompletion(request, signal) {
+      let answer = "";
+      for await (const part of backend.getCompletion(request, signal)) {
+        answer += part.text;
+        if (part.text !== "" && !signal.aborted) onText(answer);
+        yield part;
+      }
+    },
+  };
 }
 
 function failed(error: string): Outcome {

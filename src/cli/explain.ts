@@ -5,7 +5,15 @@ import type { CompletionRequest, IAI } from "../ai/backend.ts";
 import { type Budget, createBudget, parseBudget } from "../ai/budget.ts";
 import { answerCache, noAnswerCache } from "../ai/cached.ts";
 import { type Conversation, conversation } from "../ai/conversation.ts";
-import { explain, type Outcome, type Question, questionsAbout, withOutcome } from "../ai/explain.ts";
+import { readableSoFar } from "../ai/answer.ts";
+import {
+  explain,
+  type ExplainOptions,
+  type Outcome,
+  type Question,
+  questionsAbout,
+  withOutcome,
+} from "../ai/explain.ts";
 import { hostGuard } from "../ai/door.ts";
 import { type AuditFile, openAuditFile } from "../audit.ts";
 import { readAiBudget } from "../config/ai.ts";
@@ -17,6 +25,7 @@ import { maskingFor } from "../engine/explain.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { Incident, Report } from "../findings/report.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
+import { clean } from "../report/layout.ts";
 import { counted, isProblem } from "../report/words.ts";
 import { buildInfo } from "./build-info.ts";
 import { backendText, type ChosenBackend, chooseBackend } from "./backend.ts";
@@ -189,7 +198,7 @@ export async function prepareExplaining(
         ...(record !== undefined && {
           onCached: (request: CompletionRequest) => recordCached(record, caller, backend, request),
         }),
-        onDone: (done, total) => onProgress(`Explaining ${done} of ${total}`),
+        ...liveLine(questions.length, masking.unmask, terminal, onProgress),
       });
       const byId = new Map(questions.map(({ incident }, index) => [incident.id, outcomes[index]]));
       return {
@@ -273,6 +282,40 @@ async function allowedBackend(flags: ExplainFlags, chosen: ChosenBackend, termin
       throw error;
     }
   });
+}
+
+const drawEveryMs = 80;
+
+/** What explaining tells while it goes on: how many are done, and the words of the first answer that is still coming. */
+function liveLine(
+  total: number,
+  unmask: (text: string) => string,
+  { stderrIsTerminal, columns = 80 }: Terminal,
+  onProgress: (text: string) => void,
+): Pick<ExplainOptions, "onDone" | "onText"> {
+  const head = (done: number): string => `Explaining ${done} of ${total}`;
+  if (!stderrIsTerminal) return {};
+  let done = 0;
+  let shown = Number.POSITIVE_INFINITY;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  return {
+    onDone(count) {
+      done = count;
+      // Its words make room for those of the next.
+      shown = Number.POSITIVE_INFINITY;
+      onProgress(head(done));
+    },
+    onText(index, answer) {
+      if (index > shown || performance.now() - drawnAt < drawEveryMs) return;
+      shown = index;
+      drawnAt = performance.now();
+      // The last word may still grow, and a token with it.
+      const words = clean(unmask(readableSoFar(answer).replace(/\S*$/, ""))).trim();
+      if (words === "") return;
+      const room = Math.max(0, columns - head(done).length - 6);
+      onProgress(`${head(done)}: ${words.length <= room ? words : `…${words.slice(words.length - room)}`}`);
+    },
+  };
 }
 
 /** `chosen` with the server that is asked for its place. */

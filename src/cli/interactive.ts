@@ -8,6 +8,7 @@ import { Writable } from "node:stream";
 import type { Conversation } from "../ai/conversation.ts";
 import { Fault } from "../fault.ts";
 import type { AnalyzeFlags } from "./flags.ts";
+import { flow } from "./flow.ts";
 import type { Terminal } from "./terminal.ts";
 
 type InteractiveFlags = Pick<AnalyzeFlags, "interactive" | "explain" | "dryRunExplain" | "from">;
@@ -57,7 +58,9 @@ const steering =
  */
 export async function converse(conversation: Conversation, answerer: string, terminal: Terminal): Promise<void> {
   const { tell, draw } = terminal;
-  tell(`Ask ${answerer} about the incidents. Ctrl-C stops an answer; exit, quit or Ctrl-D ends.`);
+  tell("");
+  tell(`Ask about the incidents; ${answerer} answers.`);
+  tell("Ctrl-C stops an answer; exit, quit or Ctrl-D ends.");
   const prompter = openPrompter(terminal);
   const stop = (): void => prompter.close();
   process.on("SIGINT", stop);
@@ -77,7 +80,9 @@ export async function converse(conversation: Conversation, answerer: string, ter
         last = harmless;
       };
       draw("Waiting for an answer");
-      const ending = await prompter.during(async (signal) => conversation.ask(question.trim(), signal, show));
+      const words = flow(() => terminal.columns ?? 80, show);
+      const ending = await prompter.during(async (signal) => conversation.ask(question.trim(), signal, words.push));
+      words.end();
       if (isFirst) draw("\r\u001B[K");
       else if (!last.endsWith("\n")) draw("\n");
       if (ending.type === "stopped") tell("(stopped)");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { explanationIn, unmaskedExplanation } from "../../src/ai/answer.ts";
+import { explanationIn, readableSoFar, unmaskedExplanation } from "../../src/ai/answer.ts";
 import { isReadOnlyCommand } from "../../src/ai/commands.ts";
 
 const whole = {
@@ -104,5 +104,29 @@ describe("commands", () => {
     "",
   ])("%j may change", (command) => {
     expect(isReadOnlyCommand(command)).toBe(false);
+  });
+});
+
+describe("an answer that is still coming", () => {
+  test.each([
+    ["", ""],
+    ['{"sum', ""],
+    ['{"summary": "The Conf', "The Conf"],
+    ['```json\n{"summary": "It is \\"gone\\"", "why": "Po', 'It is "gone" Po'],
+    ['{"summary": "a\\u00e9b\\u00', "aéb"],
+    ['{"summary": "a\\', "a"],
+    ['{"summary": "A.", "steps": [{"text": "Look", "command": "kubectl get po', "A. Look"],
+    ["It is prose, with a {brace", "It is prose, with a {brace"],
+    ["<think>let me see", ""],
+    ["<think>a</think>Now", "Now"],
+    ["```", ""],
+  ])("%j reads %j", (answer, readable) => {
+    expect(readableSoFar(answer)).toBe(readable);
+  });
+
+  test("never holds more than the whole, however it is cut", () => {
+    const text = JSON.stringify(whole);
+    const last = readableSoFar(text);
+    for (let at = 0; at < text.length; at += 1) expect(last.startsWith(readableSoFar(text.slice(0, at)))).toBe(true);
   });
 });

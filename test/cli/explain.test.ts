@@ -164,6 +164,19 @@ describe("analyze --explain", () => {
     expect(stderr).toContain(message);
   });
 
+  test("on a terminal the answer that is coming can be read, unmasked, on one line", async () => {
+    status = 200;
+    const { run } = withBackend();
+    const words = [...shop, "-e", "-c", "-m", "1", "-n", "batch"];
+    const { stdout, stderr } = await run(words, { terminal: { stderrIsTerminal: true, columns: 60 } });
+    const drawn = stderr.split("\r\u001B[K").filter((line) => line.startsWith("Explaining"));
+    expect(drawn).toContain("Explaining 0 of 3: …Because of the cause. Look first Then");
+    expect(drawn.filter((line) => line.length > 59)).toEqual([]);
+    // Nothing of it stays.
+    expect(stderr.endsWith("\r\u001B[K")).toBe(true);
+    expect(stdout).toBe((await run(words, { terminal: { columns: 60 } })).stdout);
+  });
+
   test("settings that reach nobody and parameters that the model refuses are told once", async () => {
     status = 200;
     refusing = "temperature";

@@ -168,7 +168,7 @@ describe("analyze --explain --interactive", () => {
     answer = () => "hangs";
     const { code, screen } = await session([
       ["ask> ", "Tell me all\r"],
-      ["Well, ", "\u0003"],
+      ["Well,", "\u0003"],
       ["(stopped)", ""],
       ["ask> ", "\u0003"],
     ]);
