@@ -62,6 +62,9 @@ export async function listCache(flags: CacheFlags, terminal: Terminal): Promise<
   await terminal.print(`${["NAME".padEnd(64) + "  UPDATED AT                SIZE", ...rows].join("\n")}\n`);
 }
 
+/** A store far away takes a while for each. */
+const removalsAtOnce = 16;
+
 /** `k8sgpt cache purge KEY`, `--all`. Gives the exit code: 1 when something could not be removed. */
 export async function purgeCache(key: string, flags: CacheFlags, terminal: Terminal): Promise<number> {
   if ((key === "") !== (flags.all === true)) {
@@ -91,15 +94,18 @@ export async function purgeCache(key: string, flags: CacheFlags, terminal: Termi
     // All keys first: some stores lose their place when they shrink under a listing.
     const keys: string[] = [];
     for await (const entry of driver.entries()) if (isKey(entry.key)) keys.push(entry.key);
+    const { default: pLimit } = await import("p-limit");
+    const limit = pLimit(removalsAtOnce);
     let removed = 0;
-    for (const each of keys) {
+    const remove = async (each: string): Promise<void> => {
       try {
         await driver.delete(each);
         removed += 1;
       } catch (error) {
         terminal.tell(`warning: ${each} was not removed: ${messageOf(error)}`);
       }
-    }
+    };
+    await Promise.all(keys.map(async (each) => limit(remove, each)));
     await terminal.print(`Removed ${removed} of ${keys.length}\n`);
     return removed === keys.length ? exitCodes.done : exitCodes.couldNotRun;
   } finally {

@@ -15,6 +15,14 @@ export async function entriesOf(driver: CacheDriver): Promise<readonly CacheEntr
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
+/** More entries than two pages of any store hold. */
+export async function fillWith2500(driver: CacheDriver): Promise<void> {
+  const keys = Array.from({ length: 2500 }, (_, index) => keyOf(`many ${index}`));
+  for (let at = 0; at < keys.length; at += 50) {
+    await Promise.all(keys.slice(at, at + 50).map(async (key) => driver.set(key, "1")));
+  }
+}
+
 /** How to open the driver and what it cannot do. */
 export interface ContractOptions {
   readonly open: () => Promise<CacheDriver>;

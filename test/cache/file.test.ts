@@ -1,5 +1,5 @@
 import { mkdtempSync } from "node:fs";
-import { readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -61,4 +61,34 @@ describe("files", () => {
     await fileCache(folder, { maxEntries: 100, maxBytes: 12 }).set(keyOf("e"), "x".repeat(10));
     expect((await entriesOf(cache)).map(({ key }) => key).sort()).toEqual(["d", "e"].map(keyOf).sort());
   });
+
+  test(
+    "10,000 entries and the age of each: the bounds hold, and what was used last stays",
+    { timeout: 120_000 },
+    async () => {
+      const folder = temporary();
+      await mkdir(folder, { recursive: true });
+      const keys = Array.from({ length: 10_500 }, (_, index) => keyOf(`entry ${index}`));
+      const cache = fileCache(folder);
+      for (let at = 0; at < keys.length; at += 500) {
+        await Promise.all(keys.slice(at, at + 500).map(async (key) => writeFile(join(folder, key), "x".repeat(100))));
+        // Older than what any test writes, each part younger than the one before.
+        await Promise.all(keys.slice(at, at + 500).map(async (key) => utimes(join(folder, key), at + 1, at + 1)));
+      }
+      await cache.get(keys[0] ?? "");
+      await cache.set(keyOf("the newest"), "x");
+      await cache.close();
+      const left = new Set((await entriesOf(cache)).map(({ key }) => key));
+      expect(left.size).toBe(10_000);
+      expect(left.has(keyOf("the newest"))).toBe(true);
+      expect(left.has(keys[0] ?? "")).toBe(true);
+      expect(keys.slice(1, 500).filter((key) => left.has(key))).toEqual([]);
+      const small = fileCache(folder, { maxBytes: 50_000 });
+      await small.set(keyOf("one more"), "x");
+      await small.close();
+      const bytes = (await entriesOf(small)).reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+      expect(bytes).toBeLessThanOrEqual(50_000);
+      expect(bytes).toBeGreaterThan(49_000);
+    },
+  );
 });

@@ -18,7 +18,7 @@ export async function s3Cache(settings: S3Settings): Promise<CacheDriver> {
         const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key }));
         return await Body?.transformToString("utf8");
       } catch (error) {
-        if (error instanceof sdk.NoSuchKey || statusOf(error) === 404) return absentUnlessBucket(error);
+        if (isMissing(error) && nameOf(error) !== "NoSuchBucket") return undefined;
         throw cannot("read from", settings, error);
       }
     },
@@ -52,11 +52,6 @@ export async function s3Cache(settings: S3Settings): Promise<CacheDriver> {
     },
     close: async () => client.destroy(),
   };
-
-  function absentUnlessBucket(error: unknown): undefined {
-    if (error instanceof Error && error.name === "NoSuchBucket") throw cannot("read from", settings, error);
-    return undefined;
-  }
 }
 
 /** Whether the bucket is there, made first when `create` says so. @throws Fault that tells missing and forbidden apart. */
@@ -67,7 +62,7 @@ export async function checkS3(settings: S3Settings, create: boolean): Promise<vo
   try {
     await client.send(new sdk.HeadBucketCommand({ Bucket }));
   } catch (error) {
-    if (statusOf(error) !== 404 || !create) throw cannot("use", settings, error);
+    if (!isMissing(error) || !create) throw cannot("use", settings, error);
     // us-east-1 is the one region that must not be named.
     const place =
       region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: asLocation(region) } };
@@ -113,10 +108,19 @@ function statusOf(error: unknown): number | undefined {
     : undefined;
 }
 
+/** Whether the bucket or the object is not there. Some servers answer 404 also for a user that they do not know. */
+function isMissing(error: unknown): boolean {
+  return statusOf(error) === 404 && /^(NotFound|NoSuchKey|NoSuchBucket)$/.test(nameOf(error));
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
 function cannot(what: string, { bucket, region, endpoint }: S3Settings, cause: unknown): Fault {
   const where = `S3 bucket "${bucket}" (${endpoint ?? region})`;
   const status = statusOf(cause);
-  if (status === 404) {
+  if (isMissing(cause)) {
     return new Fault(`Cannot ${what} ${where}: it does not exist`, {
       cause,
       next: "`k8sgpt cache add s3 --create …` makes it; or correct --bucket and --region",
