@@ -505,6 +505,8 @@ function* classes(snapshot: Snapshot): Said {
       rule: "ingress-controller-absent",
       object: ref,
       because: pods.length === 0 ? "it has no Pods" : "none of its Pods is ready",
+      // What keeps the Pod from being ready keeps the class from being served.
+      ...(pods[0] !== undefined && { cause: refOf("Pod", pods[0]) }),
       evidence: [
         field(ref, "spec.controller", controller),
         fact(ref, "Ingresses of the class without an address", waiting.length),

@@ -248,6 +248,24 @@ const explanations: readonly Explanation[] = [
     along: ["tls", "ref", "mount", "owner", "template", "select", "backend"],
   },
   {
+    // Who issues certificates does not run.
+    causes: [
+      "system-component-unhealthy",
+      "deployment-*",
+      "replicas-short",
+      "workload-no-pods-created",
+      "create-blocked-*",
+      "container-*",
+      "image-*",
+      "probe-*",
+      "sched-*",
+      "pod-*",
+      "volume-*",
+    ],
+    symptoms: ["certificate-not-ready", "tls-cert-*", "issuer-not-ready"],
+    along: ["ctrl", "owner", "template"],
+  },
+  {
     causes: ["apiservice-unavailable", "crd-conversion-broken"],
     symptoms: ["custom-resource-not-ready"],
     along: ["api", "backend"],

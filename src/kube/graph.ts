@@ -240,11 +240,14 @@ export function causesOf(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
     case "Certificate": {
       const { name, kind: issuer = "Issuer" } = as("Certificate").spec?.issuerRef ?? {};
       if (name !== undefined) add("ref", namedRef(issuer, issuer === "Issuer" ? namespace : undefined, name));
+      for (const from of certificateControllers(snapshot)) add("ctrl", from);
       break;
     }
-    case "Issuer": {
+    case "Issuer":
+    case "ClusterIssuer": {
       const { secretName } = as("Issuer").spec?.ca ?? {};
-      if (secretName !== undefined) add("ref", namedRef("Secret", namespace, secretName));
+      if (secretName !== undefined && kind === "Issuer") add("ref", namedRef("Secret", namespace, secretName));
+      for (const from of certificateControllers(snapshot)) add("ctrl", from);
       break;
     }
     case "PodDisruptionBudget":
@@ -381,14 +384,51 @@ const attachmentsByVolume = oncePerSnapshot((snapshot) => {
   return byVolume;
 });
 
-/** What an object of the cluster's own kinds made: workloads of an operator. Their owner is known by its uid only. */
-function partsOfCustom(snapshot: Snapshot, { uid }: ObjectRef): readonly Edge[] {
-  if (uid === undefined) return [];
-  return snapshot
-    .dependentsOf(uid)
-    .filter(({ kind }) => kind !== "Event")
-    .map(({ kind, object }) => ({ kind: "owner", from: refOf(kind, object) }));
+/**
+ * What an object of the cluster's own kinds made: workloads of an operator. Their owner is known by its uid only. And the
+ * definition of its kind, by whose conversion webhook it is read and deleted.
+ */
+function partsOfCustom(snapshot: Snapshot, ref: ObjectRef): readonly Edge[] {
+  const definition = definitions(snapshot).get(keyOf(ref));
+  const parts = ref.uid === undefined ? [] : snapshot.dependentsOf(ref.uid);
+  return [
+    ...parts
+      .filter(({ kind }) => kind !== "Event")
+      .map(({ kind, object }): Edge => ({ kind: "owner", from: refOf(kind, object) })),
+    ...(definition === undefined ? [] : [{ kind: "api", from: definition } as const]),
+  ];
 }
+
+/** The CustomResourceDefinition of each custom resource that was read. */
+const definitions = oncePerSnapshot(
+  (snapshot) =>
+    new Map(
+      snapshot
+        .customResources()
+        .flatMap((entry): readonly [string, ObjectRef][] =>
+          entry.plural === undefined
+            ? []
+            : [
+                [
+                  keyOf(refOfCustom(entry)),
+                  namedRef("CustomResourceDefinition", undefined, `${entry.plural}.${entry.group}`),
+                ],
+              ],
+        ),
+    ),
+);
+
+/** The Deployments that run cert-manager, by the labels of its charts and manifests. */
+const certificateControllers = oncePerSnapshot((snapshot) =>
+  snapshot
+    .list("Deployment")
+    .filter(
+      ({ metadata }) =>
+        metadata?.labels?.["app.kubernetes.io/name"] === "cert-manager" &&
+        (metadata.labels["app.kubernetes.io/component"] ?? "controller") === "controller",
+    )
+    .map((deployment) => refOf("Deployment", deployment)),
+);
 
 /** The Certificates and ExternalSecrets that write a Secret (cert-manager.io; external-secrets.io, by the name that it gives or has). */
 function makersOf(snapshot: Snapshot, { namespace, name }: ObjectRef): readonly Edge[] {
