@@ -22,6 +22,7 @@ import {
   type Stem,
 } from "./dictionary.ts";
 import { isKept, isPublicDomain, isPublicHost, isPublicKey, partNamed } from "./words.ts";
+import { parseBundle } from "../kube/certificates.ts";
 import { isRecord } from "../kube/wire.ts";
 
 /** The snapshot with every name masked. The same input gives the same output. */
@@ -179,6 +180,7 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
     const secret = object.spec?.target?.name;
     if (typeof secret === "string") learnNamed(dictionary, secret, "secret");
   }
+  for (const { tls } of sorted(input.objects.Secret ?? [])) learnCertificates(dictionary, tls?.certificateBundle);
   for (const { namespace, pod, container } of input.logs ?? []) {
     dictionary.learn(namespace, "ns");
     dictionary.learn(pod, "pod");
@@ -186,6 +188,19 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
   }
   for (const run of runsIn(input.cluster.name)) if (run.length > 3) dictionary.learn(run, "cluster");
   return dictionary;
+}
+
+/** The hosts that certificates are for, and who issued them to whom: findings about certificates tell both. */
+function learnCertificates(dictionary: Dictionary, bundle: string | undefined): void {
+  for (const { names, subject, issuer } of bundle === undefined ? [] : (parseBundle(bundle) ?? [])) {
+    for (const name of names) {
+      const host = name.replace(/^\*\./, "");
+      if (!isPublicHost(host)) dictionary.learn(host, "host");
+    }
+    for (const [, value = ""] of `${subject}, ${issuer}`.matchAll(/(?:^|, )(?:CN|O|OU|L|ST)=([^,]*)/g)) {
+      for (const run of runsIn(value)) if (run.length > 2 && !isKept(run)) dictionary.learn(run, "party");
+    }
+  }
 }
 
 /** The order in which a snapshot's objects are numbered must not depend on the order in which they were read. */

@@ -355,6 +355,9 @@ describe("what somebody else's host is, and what a cluster defines for itself", 
     expect(after?.notAfter).toBe(before?.notAfter);
     expect(JSON.stringify(after)).not.toMatch(/example|shop/);
     expect(masked?.tls?.lacks).toEqual(["tls.key"]);
+    // And what a finding says of it: whom it is for, and who issued it.
+    const said = dictionaryOf(saved).mask("shop.example.com, *.shop.example.com, issued by CN=shop-ca");
+    expect(said).not.toMatch(/example\.com|shop-ca/);
   });
 
   it("says nothing of custom resources where none were asked for", () => {

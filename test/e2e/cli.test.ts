@@ -2,8 +2,10 @@
 import { createServer, type Server } from "node:http";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { certificates } from "../analyzers/certificates.ts";
 import { entry, k8sgpt, temporaryFolder } from "./run.ts";
 
 const brokenShop = `
@@ -162,6 +164,26 @@ describe("analyze --from", () => {
     const { code, stdout } = await k8sgpt(["analyze", "--from", "-", "-f", "Node"], { input: brokenShop });
     expect(code).toBe(0);
     expect(stdout).toContain("Node worker-1");
+  });
+
+  test("--read-tls tells of a certificate that has expired, and keeps its key nowhere", async () => {
+    const file = join(folder, "tls.json");
+    const data = { "tls.crt": certificates.expired, "tls.key": "Y2FuYXJ5" };
+    const metadata = { name: "web-tls", namespace: "shop" };
+    const secret = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata, data };
+    writeFileSync(file, JSON.stringify(secret));
+    const usual = await k8sgpt(["analyze", "--from", file, "-f", "Certificate", "-o", "json"]);
+    expect(JSON.parse(usual.stdout).results).toEqual([]);
+    // The analyzer for certificates need not be named.
+    const { stdout } = await k8sgpt(["analyze", "--from", file, "-f", "Node", "--read-tls", "-o", "json"]);
+    expect(JSON.parse(stdout).results).toMatchObject([
+      { kind: "Secret", name: "shop/web-tls", error: [{ rule: "tls-cert-expired", severity: "critical" }] },
+    ]);
+    const saved = join(folder, "tls.tar.gz");
+    await k8sgpt(["snapshot", "--from", file, "--read-tls", "-o", saved]);
+    const bytes = gunzipSync(readFileSync(saved)).toString("utf8");
+    expect(bytes).toContain("certificateBundle");
+    expect(stdout + bytes).not.toContain("Y2FuYXJ5");
   });
 
   test("a namespace that does not exist", async () => {
