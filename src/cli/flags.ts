@@ -166,6 +166,12 @@ export interface RbacFlags extends ReadingFlags {
   readonly strict?: boolean;
 }
 
+export interface CompareFlags extends ReadingFlags {
+  readonly output: "text" | "json";
+  readonly exitCode?: boolean;
+  readonly strict?: boolean;
+}
+
 export interface ContextsFlags extends OutputFlags {
   readonly requestTimeout: string;
   readonly offline?: boolean;

@@ -13,6 +13,7 @@ import type {
   AuthOtherFlags,
   BaselineFlags,
   CacheFlags,
+  CompareFlags,
   ContextsFlags,
   DoctorFlags,
   OutputFlags,
@@ -67,6 +68,7 @@ async function runCommand(
     RbacFlags &
     DoctorFlags &
     ContextsFlags &
+    CompareFlags &
     ServeFlags;
   const [names = ""] = operands;
   switch (path) {
@@ -139,6 +141,8 @@ async function runCommand(
       return (await import("./rbac.ts")).checkRights(typed, terminal);
     case "doctor":
       return (await import("./doctor.ts")).runDoctor(typed, terminal);
+    case "compare":
+      return (await import("./compare.ts")).runCompare(operands, typed, terminal);
     case "contexts":
       return (await import("./contexts.ts")).showContexts(typed, terminal);
     case "version":

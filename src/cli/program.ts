@@ -28,8 +28,16 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 function addReadingFlags(command: Command): Command {
+  return addScopeFlags(command.addOption(filterOption()))
+    .option("--logs", "also read the last log lines of failing containers")
+    .option("--read-tls", "also read the certificates of TLS Secrets (never their keys), and judge them")
+    .addOption(policyOption())
+    .addOption(auditOption());
+}
+
+/** Which clusters, which part of them, and how gently. */
+function addScopeFlags(command: Command): Command {
   return command
-    .addOption(filterOption())
     .addOption(
       new Option("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable (default: all)")
         .argParser(collect)
@@ -43,11 +51,7 @@ function addReadingFlags(command: Command): Command {
     )
     .option("-m, --max-concurrency <count>", "requests to the API server at once", "10")
     .option("--timeout <duration>", "end the run after this long, with what was read: 30s, 2m")
-    .option("--request-timeout <duration>", "give up on one request after this long", "30s")
-    .option("--logs", "also read the last log lines of failing containers")
-    .option("--read-tls", "also read the certificates of TLS Secrets (never their keys), and judge them")
-    .addOption(policyOption())
-    .addOption(auditOption());
+    .option("--request-timeout <duration>", "give up on one request after this long", "30s");
 }
 
 function filterOption(): Option {
@@ -563,6 +567,25 @@ function addRights(program: Command, does: Does): void {
     .addOption(auditOption())
     .addHelpText("after", examples([["k8sgpt doctor", "when something does not work"]]))
     .action(does("doctor"));
+
+  addOutput(addScopeFlags(program.command("compare [contexts...]")))
+    .description(
+      "Say how two clusters of one fleet differ: versions, kinds served, workloads by image and replicas, roles",
+    )
+    .addOption(policyOption())
+    .addOption(auditOption())
+    .option("--exit-code", "exit with 4 when they differ")
+    .option("--strict", "exit with 3 when not everything could be compared")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt compare prod stage", "two contexts of the kubeconfig"],
+        ["k8sgpt compare prod stage -n shop --exit-code", "one namespace, as a gate"],
+        ["k8sgpt compare --from monday.tar.gz --from today.tar.gz", "two snapshots of one cluster"],
+        ["k8sgpt compare prod --from monday.tar.gz", "a cluster, and what it was"],
+      ]),
+    )
+    .action(does("compare"));
 
   addOutput(program.command("contexts"))
     .description("List the contexts: which can be reached, as whom, until when, and which are easily confused")

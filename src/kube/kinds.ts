@@ -967,7 +967,7 @@ export const kinds = {
     namespaced: false,
     fields: {
       metadata: metadataWithManagers,
-      rules: [{ apiGroups: [true], resources: [true], resourceNames: [true], verbs: [true] }],
+      rules: [{ apiGroups: [true], resources: [true], resourceNames: [true], nonResourceURLs: [true], verbs: [true] }],
     },
   }),
   RoleBinding: kind<V1RoleBinding>()({

@@ -97,6 +97,10 @@ describe("flags", () => {
     ["rbac check", ["strict"]],
     ["doctor", [...guards, "filter", "maxConcurrency", "timeout", "requestTimeout", "output"]],
     ["contexts", [...guards, "output", "requestTimeout", "offline"]],
+    [
+      "compare",
+      [...reading.filter((name) => !["filter", "logs", "readTls"].includes(name)), "output", "exitCode", "strict"],
+    ],
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
     const program = createProgram(async () => undefined);
@@ -212,6 +216,7 @@ describe("completion", () => {
         "serve",
         "rbac",
         "doctor",
+        "compare",
         "contexts",
         "completion",
         "help",
