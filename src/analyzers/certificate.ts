@@ -8,7 +8,8 @@ import { oncePerSnapshot } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, formatDuration, hourMs, minuteMs, parseTime } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
-import { datesEvidence, tlsSecret, useEvidence, usersOf } from "./rules/tls-secret.ts";
+import { clusterCertificateRules, clusterCertificates } from "./rules/cluster-certificates.ts";
+import { chainBroken, chainFault, datesEvidence, tlsSecret, useEvidence, usersOf } from "./rules/tls-secret.ts";
 
 type Certificate = KubeObject<"Certificate">;
 type IssuerKind = "Issuer" | "ClusterIssuer";
@@ -33,7 +34,10 @@ export const certificate: Analyzer = defineAnalyzer({
   // With --read-tls it judges Secrets too, also where cert-manager is not installed.
   needs: [],
   uses: ["Certificate", "Issuer", "ClusterIssuer", "Ingress", "Gateway", "Secret", "Pod"],
+  usesFacts: ["servedCertificate", "clusterAuthorities", "credential"],
   rules: {
+    ...clusterCertificateRules,
+    "tls-chain-broken": chainBroken,
     "tls-cert-expired": {
       severity: ["critical", "info"],
       depth: 4,
@@ -118,14 +122,23 @@ export const certificate: Analyzer = defineAnalyzer({
     for (const secret of snapshot.list("Secret")) {
       const found = bySecret(snapshot, secret);
       if (found !== undefined) yield found;
+      const broken = chainOfSecret(snapshot, secret);
+      if (broken !== undefined) yield broken;
     }
     for (const kind of ["Issuer", "ClusterIssuer"] as const) {
       for (const object of snapshot.list(kind)) yield* issuerNotReady(snapshot, object, refOf(kind, object), kind);
     }
+    yield* clusterCertificates(snapshot);
   },
 });
 
-type Rule = "tls-cert-expired" | "tls-cert-expiring" | "certificate-not-ready" | "issuer-missing" | "issuer-not-ready";
+type Rule =
+  | "tls-chain-broken"
+  | "tls-cert-expired"
+  | "tls-cert-expiring"
+  | "certificate-not-ready"
+  | "issuer-missing"
+  | "issuer-not-ready";
 
 /** The issuer that a Certificate names; undefined when it is one of another project. */
 function issuerOf({ metadata, spec }: Certificate): { readonly ref: ObjectRef; readonly kind: IssuerKind } | undefined {
@@ -224,13 +237,41 @@ function lead(notBefore: number | undefined, notAfter: number): { readonly soon:
 }
 
 /** A Secret whose certificates were read: the one of its chain that ends first counts. */
+/** Whether clients can follow what an Ingress or a Gateway shows them. */
+function chainOfSecret(snapshot: Snapshot, secret: KubeObject<"Secret">): Observation<Rule> | undefined {
+  const certificate = tlsSecret(snapshot, secret);
+  if (certificate?.state !== "valid" || isGoingAway(snapshot, secret)) return undefined;
+  const fault = chainFault(certificate.chain);
+  const serving = usersOf(snapshot, secret).filter(({ kind }) => kind === "Ingress" || kind === "Gateway");
+  if (fault === undefined || serving.length === 0) return undefined;
+  const ref = refOf("Secret", secret);
+  return {
+    rule: "tls-chain-broken",
+    object: ref,
+    ...fault,
+    related: serving.slice(0, 20),
+    params: { secret: ref.name },
+    evidence: [
+      fact(
+        ref,
+        "certificates in their order",
+        certificate.chain.map(({ subject }) => subject),
+      ),
+      fact(ref, "issuer of the first", certificate.chain[0].issuer),
+      ...useEvidence(serving, ref.name),
+    ],
+  };
+}
+
 function bySecret(snapshot: Snapshot, secret: KubeObject<"Secret">): Observation<Rule> | undefined {
   const certificate = tlsSecret(snapshot, secret);
   if (certificate?.state !== "valid" || isGoingAway(snapshot, secret) || isKept(snapshot, secret)) return undefined;
   const ref = refOf("Secret", secret);
   const { takenAt } = snapshot;
   const [leaf] = certificate.chain;
-  const first = certificate.chain.reduce((a, b) => (b.notAfter < a.notAfter ? b : a));
+  // A root that was sent along counts for nobody: who trusts it has it.
+  const counting = certificate.chain.filter((one) => one === leaf || one.subject !== one.issuer);
+  const first = counting.reduce((a, b) => (b.notAfter < a.notAfter ? b : a), leaf);
   const left = first.notAfter - takenAt;
   const users = usersOf(snapshot, secret);
   // Whether a Pod reads it is known only where Pods are.

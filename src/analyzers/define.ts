@@ -3,6 +3,7 @@
  * snapshot. Docs, ids, masking and every report format come from the table.
  */
 import type { Observation, RuleTable } from "../findings/finding.ts";
+import type { FactName } from "../kube/facts.ts";
 import type { KindName } from "../kube/kinds.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 
@@ -17,6 +18,10 @@ export interface Analyzer {
   readonly uses: readonly KindName[];
   /** It also looks at objects of the cluster's own kinds: `snapshot.customResources()`. */
   readonly customResources?: boolean;
+  /** Facts without which it cannot say anything: one of them missing, and the analyzer is skipped. */
+  readonly needsFacts?: readonly FactName[];
+  /** Facts that make it say more. */
+  readonly usesFacts?: readonly FactName[];
   readonly rules: RuleTable;
   check(snapshot: Snapshot): Iterable<Observation>;
 }
@@ -31,6 +36,8 @@ export function defineAnalyzer<const R extends RuleTable>(analyzer: {
   readonly needs: readonly KindName[];
   readonly uses?: readonly KindName[];
   readonly customResources?: boolean;
+  readonly needsFacts?: readonly FactName[];
+  readonly usesFacts?: readonly FactName[];
   readonly rules: R;
   readonly check: (snapshot: Snapshot) => Iterable<Observation<Extract<keyof R, string>>>;
 }): Analyzer {

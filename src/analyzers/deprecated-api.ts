@@ -1,6 +1,7 @@
 /**
- * Clients that still write old API versions, by the server's own record of who wrote what
- * (reference/using-api/server-side-apply/). The object itself survives an upgrade, since the server converts it; the client
+ * Clients that still use old API versions, by the server's own record of who wrote what
+ * (reference/using-api/server-side-apply/), and, where its metrics may be read, by its count of requests since it was
+ * started, which also knows of clients that only read (reference/instrumentation/metrics/). The object itself survives an upgrade, since the server converts it; the client
  * breaks. So an old entry alone proves little: it counts only while the server still serves the version and the same client
  * has not used a newer one.
  */
@@ -9,7 +10,7 @@ import type { Observation } from "../findings/finding.ts";
 import { deprecatedVersion, kindsWithDeprecatedVersions } from "../kube/deprecated-versions.ts";
 import { ageOf, isGoingAway } from "../kube/guards.ts";
 import type { KindName } from "../kube/kinds.ts";
-import { refOf } from "../kube/object-ref.ts";
+import { namedRef, refOf } from "../kube/object-ref.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, parseTime } from "../kube/time.ts";
 import { parseMinorVersion } from "../kube/version.ts";
@@ -19,9 +20,9 @@ const shared = {
   fix: "Change the manifest, chart or client that the manager names to the version that takes its place; the object itself needs no change",
   source: "reference/using-api/deprecation-guide/",
   commands: [
-    "kubectl -n {namespace} get {kind} {name} -o yaml --show-managed-fields",
-    "kubectl get {kind} {name} -o yaml --show-managed-fields",
-    "kubectl get --raw /metrics",
+    "kubectl -n {namespace} get {resource} {name} -o yaml --show-managed-fields",
+    "kubectl get {resource} {name} -o yaml --show-managed-fields",
+    "kubectl get --raw /metrics | grep apiserver_requested_deprecated_apis",
   ],
 } as const;
 const silent = [
@@ -30,6 +31,7 @@ const silent = [
   "the server does not serve the version any more: nobody can use it",
   "the version of the server is not known",
   "writes by Kubernetes' own controllers",
+  "versions that are deprecated, but that no release removes",
 ] as const;
 
 export const deprecatedApi: Analyzer = defineAnalyzer({
@@ -37,12 +39,13 @@ export const deprecatedApi: Analyzer = defineAnalyzer({
   core: false,
   needs: [],
   uses: kindsWithDeprecatedVersions,
+  usesFacts: ["deprecatedRequests"],
   rules: {
     "api-removed-in-target": {
       ...shared,
       severity: "critical",
       depth: 5,
-      message: "A client writes an API version that the next minor version of Kubernetes does not serve",
+      message: "A client uses an API version that the next minor version of Kubernetes does not serve",
       why: "After the upgrade that client fails: the next deployment does not go through",
       silent,
     },
@@ -50,7 +53,7 @@ export const deprecatedApi: Analyzer = defineAnalyzer({
       ...shared,
       severity: "warning",
       depth: 5,
-      message: "A client writes an API version that a later version of Kubernetes does not serve",
+      message: "A client uses an API version that a later version of Kubernetes does not serve",
       why: "After some upgrade that client fails: deployments do not go through any more",
       silent,
     },
@@ -59,8 +62,30 @@ export const deprecatedApi: Analyzer = defineAnalyzer({
     const minor = parseMinorVersion(snapshot.cluster.serverVersion);
     if (minor?.major !== 1) return;
     for (const kind of kindsWithDeprecatedVersions) yield* ofKind(snapshot, kind, minor.minor);
+    yield* ofRequests(snapshot, minor.minor);
   },
 });
+
+type Said = Iterable<Observation<"api-removed-in-target" | "api-deprecated-in-use">>;
+
+/** What the server was asked for. It does not say by whom. */
+function* ofRequests({ facts, cluster }: Snapshot, server: number): Said {
+  for (const { group, version, resource, removedRelease } of facts.deprecatedRequests ?? []) {
+    const removed = parseMinorVersion(removedRelease);
+    if (removed?.major !== 1 || server >= removed.minor) continue;
+    const object = namedRef("APIServer", undefined, cluster.name);
+    const apiVersion = group === "" ? version : `${group}/${version}`;
+    yield {
+      rule: removed.minor <= server + 1 ? "api-removed-in-target" : "api-deprecated-in-use",
+      object,
+      discriminator: `${apiVersion} ${resource}`,
+      evidence: [
+        fact(object, "asked for since the server was started", `${resource} ${apiVersion}`),
+        fact(object, "not served from", `1.${removed.minor}`),
+      ],
+    };
+  }
+}
 
 /** Not clients of users: they follow the server. */
 const ownManagers: ReadonlySet<string> = new Set(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]);
@@ -71,11 +96,7 @@ interface Write {
   readonly time: number;
 }
 
-function* ofKind(
-  snapshot: Snapshot,
-  kind: KindName,
-  server: number,
-): Iterable<Observation<"api-removed-in-target" | "api-deprecated-in-use">> {
+function* ofKind(snapshot: Snapshot, kind: KindName, server: number): Said {
   for (const object of snapshot.list(kind)) {
     if (isGoingAway(snapshot, object)) continue;
     const writes = writesOf(object.metadata);
@@ -91,6 +112,7 @@ function* ofKind(
         rule: old.removedIn <= server + 1 ? "api-removed-in-target" : "api-deprecated-in-use",
         object: ref,
         discriminator: `${apiVersion} ${manager}`,
+        params: { resource: kind.toLowerCase() },
         evidence: [
           field(ref, `metadata.managedFields[${manager}].apiVersion`, apiVersion),
           field(ref, `metadata.managedFields[${manager}].time`, new Date(time).toISOString()),

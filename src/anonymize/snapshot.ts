@@ -21,6 +21,7 @@ import {
   runsIn,
   type Stem,
 } from "./dictionary.ts";
+import { learnFacts, maskFacts } from "./facts.ts";
 import { isKept, isPublicDomain, isPublicHost, isPublicKey, partNamed } from "./words.ts";
 import { parseBundle } from "../kube/certificates.ts";
 import { isRecord } from "../kube/wire.ts";
@@ -75,6 +76,7 @@ export function maskSnapshot(input: SnapshotInput): SnapshotInput {
       })),
     }),
     ...maskCustom(input, text, mask, maskStrictly),
+    ...maskFacts(dictionary, input.facts, input.factReads),
   };
 }
 
@@ -181,6 +183,7 @@ export function dictionaryOf(input: SnapshotInput): Dictionary {
     if (typeof secret === "string") learnNamed(dictionary, secret, "secret");
   }
   for (const { tls } of sorted(input.objects.Secret ?? [])) learnCertificates(dictionary, tls?.certificateBundle);
+  if (input.facts !== undefined) learnFacts(dictionary, input.facts);
   for (const { namespace, pod, container } of input.logs ?? []) {
     dictionary.learn(namespace, "ns");
     dictionary.learn(pod, "pod");

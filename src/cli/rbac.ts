@@ -3,8 +3,9 @@
  * the current user lacks of it, from a real read. No SelfSubjectAccessReview is asked: that would be a POST.
  */
 import type { Analyzer } from "../analyzers/define.ts";
-import { kindsFor } from "../engine/analyze.ts";
+import { factsFor, kindsFor, requestFor } from "../engine/analyze.ts";
 import { Fault } from "../fault.ts";
+import { factDefinitions } from "../kube/facts.ts";
 import { type KindName, kindDefinition, resourceName } from "../kube/kinds.ts";
 import { compareText } from "../kube/object-ref.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
@@ -18,10 +19,11 @@ import { exitCodeOfStop, listenForStop } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseConcurrency, parseDuration, parseScope } from "./values.ts";
 
-/** A PolicyRule of rbac.authorization.k8s.io/v1. */
+/** A PolicyRule of rbac.authorization.k8s.io/v1: for resources, or for paths that are none. */
 interface PolicyRule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
   readonly verbs: readonly string[];
 }
 
@@ -51,6 +53,7 @@ export async function printRoles(flags: RbacFlags, terminal: Terminal): Promise<
   const objects = rolesFor(resources, {
     name: flags.name,
     subjects,
+    paths: factsFor(analyzers).flatMap((fact) => factDefinitions[fact].path ?? []),
     ...(include !== undefined && { namespaces: include }),
   });
   if (flags.output === "json") {
@@ -59,12 +62,17 @@ export async function printRoles(flags: RbacFlags, terminal: Terminal): Promise<
   }
   const { dump } = await import("js-yaml");
   const width = 100;
+  const readsTls =
+    flags.readTls === true && resources.some(({ plural, group }) => group === "" && plural === "secrets");
   const head = [
     `What k8sgpt reads for ${counted(analyzers.length, "filter")}: ${analyzers.map(({ name }) => name).join(", ")}.`,
     ...(resources.some(({ plural, group }) => group === "" && plural === "secrets")
       ? [
           "Secrets and ConfigMaps are listed as metadata only, but RBAC knows no such right: whoever holds the token of this role could read their values. Leave `secrets` out, and what depends on it is told as not checked.",
         ]
+      : []),
+    ...(readsTls
+      ? ["With --read-tls the Secrets of the type kubernetes.io/tls are listed whole; of them only tls.crt is kept."]
       : []),
     ...(readsCustom && flags.customKinds !== true
       ? ["CustomResource also looks at the cluster's own kinds: add them with --custom-kinds."]
@@ -129,6 +137,8 @@ async function customResources(flags: RbacFlags, terminal: Terminal): Promise<re
 interface RoleOptions {
   readonly name: string;
   readonly subjects: readonly Subject[];
+  /** Paths of the API server that are no resources. */
+  readonly paths: readonly string[];
   /** Absent: all. */
   readonly namespaces?: readonly string[];
 }
@@ -137,7 +147,10 @@ const apiGroup = "rbac.authorization.k8s.io";
 const apiVersion = `${apiGroup}/v1`;
 
 /** The ClusterRole; with namespaces, one for what has none and a Role in each of them. */
-function rolesFor(resources: readonly Resource[], { name, subjects, namespaces }: RoleOptions): readonly object[] {
+function rolesFor(
+  resources: readonly Resource[],
+  { name, subjects, paths, namespaces }: RoleOptions,
+): readonly object[] {
   const bound = (kind: "Role" | "ClusterRole", namespace?: string): readonly object[] =>
     subjects.length === 0
       ? []
@@ -153,13 +166,17 @@ function rolesFor(resources: readonly Resource[], { name, subjects, namespaces }
   const wide = namespaces === undefined ? resources : resources.filter(({ namespaced }) => !namespaced);
   const narrow = resources.filter(({ namespaced }) => namespaced);
   return [
-    { apiVersion, kind: "ClusterRole", metadata: { name }, rules: rulesFor(wide) },
+    { apiVersion, kind: "ClusterRole", metadata: { name }, rules: [...rulesFor(wide), ...pathRules(paths)] },
     ...bound("ClusterRole"),
     ...(namespaces ?? []).flatMap((namespace) => [
       { apiVersion, kind: "Role", metadata: { name, namespace }, rules: rulesFor(narrow) },
       ...bound("Role", namespace),
     ]),
   ];
+}
+
+function pathRules(paths: readonly string[]): readonly PolicyRule[] {
+  return paths.length === 0 ? [] : [{ nonResourceURLs: [...paths].sort(compareText), verbs: ["get"] }];
 }
 
 /** One rule per group and verbs, so that nothing is granted that is not named. */
@@ -224,9 +241,8 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
     );
     try {
       await stop.bounded(checkNamespaces(source, scope, stop.signal));
-      const kinds = kindsFor(analyzers);
-      const customResources = analyzers.some((analyzer) => analyzer.customResources === true);
-      const read = await stop.bounded(source.read({ kinds, scope, customResources, signal: stop.signal }));
+      const request = requestFor(analyzers);
+      const read = await stop.bounded(source.read({ ...request, scope, signal: stop.signal }));
       const reason = stop.reason();
       if (reason === "timeout") {
         throw new Fault(`--timeout ${flags.timeout ?? ""} passed before everything was asked`, {
@@ -239,7 +255,7 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
       }
       const refusals = refusalsIn(read, analyzers);
       const seen = new Set(read.reads.filter(({ state }) => state !== "unread").map(({ kind }) => kind));
-      await tellRights(source.info.name, kinds.length, refusals, flags, terminal);
+      await tellRights(source.info.name, request.kinds.length, refusals, flags, terminal);
       const isBlind = seen.size === 0;
       return isBlind || (flags.strict === true && refusals.length > 0) ? exitCodes.incomplete : exitCodes.done;
     } finally {
@@ -251,7 +267,7 @@ export async function checkRights(flags: RbacFlags, terminal: Terminal): Promise
 }
 
 function refusalsIn(
-  { reads, customReads = [], notes = [] }: SnapshotInput,
+  { reads, customReads = [], factReads = [], notes = [] }: SnapshotInput,
   analyzers: readonly Analyzer[],
 ): readonly Refusal[] {
   const kinds = reads.flatMap(({ kind, namespace, state, reason, next }): Refusal[] => {
@@ -286,8 +302,24 @@ function refusalsIn(
           },
         ],
   );
+  const facts = factReads.flatMap(({ fact, reason, next }): Refusal[] => {
+    // A cluster that is none of EKS, a kubeconfig without a credential: nothing was refused.
+    const needing = analyzers.filter(({ needsFacts = [] }) => needsFacts.includes(fact)).map(({ name }) => name);
+    const using = analyzers.filter(({ usesFacts = [] }) => usesFacts.includes(fact)).map(({ name }) => name);
+    const { words: resource, path } = factDefinitions[fact];
+    if (path === undefined) return [];
+    return [
+      {
+        resource,
+        reason,
+        blinds: needing,
+        weakens: using,
+        ...(next !== undefined && { check: next }),
+      },
+    ];
+  });
   const kept = notes.map(({ what, reason }): Refusal => ({ resource: what, reason, blinds: [], weakens: [] }));
-  return [...kinds, ...custom, ...kept].sort(
+  return [...kinds, ...custom, ...facts, ...kept].sort(
     (a, b) => compareText(a.resource, b.resource) || compareText(a.namespace ?? "", b.namespace ?? ""),
   );
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { saveSnapshot } from "../cluster/save.ts";
-import { kindsFor } from "../engine/analyze.ts";
+import { requestFor } from "../engine/analyze.ts";
 import { withFailingLogs } from "../engine/logs.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
@@ -47,9 +47,8 @@ export async function runSnapshot(flags: SnapshotFlags, terminal: Terminal): Pro
       await stop.bounded(checkNamespaces(source, scope, stop.signal));
       const read = await stop.bounded(
         source.read({
-          kinds: kindsFor(analyzers),
+          ...requestFor(analyzers),
           scope,
-          customResources: analyzers.some(({ customResources }) => customResources === true),
           signal: stop.signal,
           onProgress: progress.read,
         }),

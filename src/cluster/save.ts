@@ -8,6 +8,7 @@ import { createGzip } from "node:zlib";
 import { createTarPacker } from "modern-tar";
 import { Fault, messageOf } from "../fault.ts";
 import { customOrder } from "../kube/custom-resources.ts";
+import { factNames } from "../kube/facts.ts";
 import { kindNames } from "../kube/kinds.ts";
 import { compareText } from "../kube/object-ref.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
@@ -51,7 +52,8 @@ async function pack(
   k8sgptVersion: string,
   controller: ReturnType<typeof createTarPacker>["controller"],
 ): Promise<void> {
-  const { takenAt, cluster, scope, reads, notes, objects, logs, customResources, customReads } = input;
+  const { takenAt, cluster, scope, reads, notes, objects, logs, customResources, customReads, facts, factReads } =
+    input;
   const lists = kindNames
     .map((kind) => ({ kind, objects: objects[kind] ?? [] }))
     .filter(({ objects }) => objects.length > 0);
@@ -71,6 +73,10 @@ async function pack(
     counts: Object.fromEntries(lists.map(({ kind, objects }) => [kind, objects.length])),
     ...(customResources !== undefined && { customCount: customResources.length }),
     ...(customReads !== undefined && customReads.length > 0 && { customReads }),
+    ...(facts !== undefined && {
+      facts: Object.fromEntries(factNames.flatMap((name) => (facts[name] === undefined ? [] : [[name, facts[name]]]))),
+    }),
+    ...(factReads !== undefined && factReads.length > 0 && { factReads }),
   };
   await addFile(controller, snapshotHeader, [Buffer.from(`${JSON.stringify(header, null, 2)}\n`)]);
   for (const { kind, objects } of lists) await addFile(controller, snapshotObjects(kind), lines(objects));

@@ -2,6 +2,7 @@
  * Where a snapshot comes from: a live API server or a saved dump. Both answer the same request with the same kind of
  * input, so that nothing behind this seam knows which one it was.
  */
+import type { FactName } from "../kube/facts.ts";
 import type { KindName } from "../kube/kinds.ts";
 import type { ClusterInfo, Scope, SnapshotInput } from "../kube/snapshot.ts";
 
@@ -12,6 +13,8 @@ export interface ReadRequest {
   readonly scope: Scope;
   /** Also the objects of the cluster's own kinds (custom-resources.ts). `kinds` must hold CustomResourceDefinition then. */
   readonly customResources?: boolean;
+  /** What is to be read beside objects. */
+  readonly facts?: readonly FactName[];
   /** Ends the read early: what was read so far is returned, the rest becomes `unread` or `partial`. */
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ReadProgress) => void;

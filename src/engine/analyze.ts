@@ -3,7 +3,7 @@
  * what they say, correlate it into incidents, and tell what could not be checked.
  */
 import type { Analyzer } from "../analyzers/define.ts";
-import type { ClusterSource, ReadProgress } from "../cluster/source.ts";
+import type { ClusterSource, ReadProgress, ReadRequest } from "../cluster/source.ts";
 import { messageOf } from "../fault.ts";
 import { type AcceptRule, withoutAccepted } from "../findings/accept.ts";
 import { correlate } from "../findings/correlate.ts";
@@ -11,6 +11,7 @@ import type { Finding } from "../findings/finding.ts";
 import { foldFindings, type Observed } from "../findings/fold.ts";
 import type { AnalyzerStat, CoverageGap, Report } from "../findings/report.ts";
 import type { Severity } from "../findings/severity.ts";
+import { factDefinitions, type FactName, factNames } from "../kube/facts.ts";
 import { type KindName, kindDefinition, kindNames, resourceName } from "../kube/kinds.ts";
 import { type LabelSelector, selectorMatches } from "../kube/selectors.ts";
 import { createSnapshot, type Scope, type Snapshot, type SnapshotInput } from "../kube/snapshot.ts";
@@ -38,12 +39,9 @@ export interface AnalyzeOptions {
  */
 export async function analyze(source: ClusterSource, options: AnalyzeOptions): Promise<Report> {
   const { analyzers, scope, signal, onProgress } = options;
-  const kinds = kindsFor(analyzers);
-  const customResources = analyzers.some((analyzer) => analyzer.customResources === true);
   const input = await source.read({
-    kinds,
+    ...requestFor(analyzers),
     scope,
-    customResources,
     signal,
     ...(onProgress !== undefined && { onProgress }),
   });
@@ -51,6 +49,26 @@ export async function analyze(source: ClusterSource, options: AnalyzeOptions): P
   const wantsLogs = options.logs || analyzers.some(({ name }) => name === "Log");
   const whole = wantsLogs ? await withFailingLogs(source, input, signal) : input;
   return diagnose(createSnapshot(whole), whole, options);
+}
+
+/** What to read for these analyzers. */
+export function requestFor(analyzers: readonly Analyzer[]): Pick<ReadRequest, "kinds" | "customResources" | "facts"> {
+  return {
+    kinds: kindsFor(analyzers),
+    customResources: analyzers.some((analyzer) => analyzer.customResources === true),
+    facts: factsFor(analyzers),
+  };
+}
+
+/** The facts that these analyzers look at. */
+export function factsFor(analyzers: readonly Analyzer[]): readonly FactName[] {
+  return factNames.filter((fact) => readersOf(fact, analyzers).length > 0);
+}
+
+function readersOf(fact: FactName, analyzers: readonly Analyzer[]): readonly string[] {
+  return analyzers
+    .filter(({ needsFacts = [], usesFacts = [] }) => needsFacts.includes(fact) || usesFacts.includes(fact))
+    .map(({ name }) => name);
 }
 
 /** The kinds that these analyzers look at, plus those that tell owners and identity. */
@@ -147,8 +165,9 @@ function isAskedFor(
   return judged.some((located) => selectorMatches(selector, located.object.metadata?.labels));
 }
 
-/** Whether nothing of a kind that the analyzer cannot do without was read. */
-function isSkipped(snapshot: Snapshot, { needs }: Analyzer): boolean {
+/** Whether nothing of a kind or fact that the analyzer cannot do without was read. */
+function isSkipped(snapshot: Snapshot, { needs, needsFacts = [] }: Analyzer): boolean {
+  if (needsFacts.some((fact) => snapshot.facts[fact] === undefined)) return true;
   return needs.some((kind) => {
     const reads = snapshot.reads.filter((read) => read.kind === kind);
     return reads.every(({ state }) => state === "unread" || state === "absent") && snapshot.list(kind).length === 0;
@@ -195,5 +214,26 @@ function readGaps(snapshot: Snapshot, analyzers: readonly Analyzer[]): readonly 
     const where = namespace === undefined ? {} : { namespace };
     gaps.push({ what, ...where, reason, analyzers: readers, ...(next !== undefined && { next }), level });
   }
-  return gaps;
+  return [...gaps, ...factGaps(snapshot, analyzers)];
+}
+
+/** What is not known of the facts that the analyzers look at. */
+function factGaps({ facts, factReads }: Snapshot, analyzers: readonly Analyzer[]): readonly CoverageGap[] {
+  return factNames.flatMap((fact): readonly CoverageGap[] => {
+    const readers = readersOf(fact, analyzers);
+    const { words: what } = factDefinitions[fact];
+    if (readers.length === 0) return [];
+    const told = factReads.filter((read) => read.fact === fact);
+    if (told.length > 0) {
+      return told.map(({ state, reason, next }) => ({
+        what,
+        reason,
+        analyzers: readers,
+        ...(next !== undefined && { next }),
+        level: state === "skipped" ? ("scope" as const) : ("gap" as const),
+      }));
+    }
+    if (facts[fact] !== undefined) return [];
+    return [{ what, reason: "the source does not tell", analyzers: readers, level: "scope" }];
+  });
 }

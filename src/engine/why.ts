@@ -11,7 +11,7 @@ import { compareText, keyOf, namedRef, type ObjectRef, refOf } from "../kube/obj
 import { similarNames } from "../kube/similar.ts";
 import { createSnapshot, type Scope, type Snapshot, type SnapshotInput } from "../kube/snapshot.ts";
 import { isRecord } from "../kube/wire.ts";
-import { diagnose, kindsFor } from "./analyze.ts";
+import { diagnose, factsFor, kindsFor } from "./analyze.ts";
 import { withFailingLogs } from "./logs.ts";
 
 /** The object as the user named it. */
@@ -49,6 +49,7 @@ export async function why(source: ClusterSource, words: ObjectWords, options: Wh
     const input = await source.read({
       kinds: kindNames.filter((name) => kinds.has(name)),
       scope,
+      facts: factsFor(analyzers),
       customResources: kind === undefined || analyzers.some(({ customResources }) => customResources === true),
       signal,
       ...(onProgress !== undefined && { onProgress }),

@@ -10,6 +10,8 @@ export interface CertificateDates {
   readonly issuer: string;
   /** The DNS names and addresses that it is for. */
   readonly names: readonly string[];
+  /** Whether it may sign others. */
+  readonly isAuthority: boolean;
 }
 
 const block = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
@@ -37,22 +39,29 @@ export function coversHost(name: string, host: string): boolean {
  * The certificates of a PEM bundle that the API holds as base64; undefined when it holds none or one cannot be parsed.
  */
 export function parseBundle(base64: string): readonly CertificateDates[] | undefined {
-  const blocks = Buffer.from(base64, "base64").toString("latin1").match(block) ?? [];
+  return certificatesIn(Buffer.from(base64, "base64").toString("latin1"));
+}
+
+/** The certificates of a PEM text; undefined when it holds none or one cannot be parsed. */
+export function certificatesIn(pem: string): readonly CertificateDates[] | undefined {
+  const blocks = pem.match(block) ?? [];
   if (blocks.length === 0) return undefined;
-  const certificates: CertificateDates[] = [];
-  for (const pem of blocks) {
-    try {
-      const { subject, issuer, subjectAltName, validFrom, validTo } = new X509Certificate(pem);
-      certificates.push({
-        subject: (subject ?? "").replaceAll("\n", ", "),
-        issuer: (issuer ?? "").replaceAll("\n", ", "),
-        names: namesIn(subjectAltName),
-        notBefore: Date.parse(validFrom),
-        notAfter: Date.parse(validTo),
-      });
-    } catch {
-      return undefined;
-    }
+  try {
+    return blocks.map((text) => certificateDates(new X509Certificate(text)));
+  } catch {
+    return undefined;
   }
-  return certificates;
+}
+
+/** What one certificate says. */
+export function certificateDates(certificate: X509Certificate): CertificateDates {
+  const { subject, issuer, subjectAltName, ca, validFrom, validTo } = certificate;
+  return {
+    subject: (subject ?? "").replaceAll("\n", ", "),
+    issuer: (issuer ?? "").replaceAll("\n", ", "),
+    names: namesIn(subjectAltName),
+    isAuthority: ca,
+    notBefore: Date.parse(validFrom),
+    notAfter: Date.parse(validTo),
+  };
 }

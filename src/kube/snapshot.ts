@@ -4,6 +4,7 @@
  * whatever order they arrived in, so that the same cluster gives the same bytes.
  */
 import { type CustomRead, type CustomResource, customOrder } from "./custom-resources.ts";
+import type { FactRead, Facts } from "./facts.ts";
 import { type EventRecord, eventRecord, newestFirst } from "./events.ts";
 import { isKindName, type KindName, kindNames, kinds, type KubeObject } from "./kinds.ts";
 import { compareText, type ObjectRef } from "./object-ref.ts";
@@ -65,6 +66,10 @@ export interface SnapshotInput {
   readonly customResources?: readonly CustomResource[];
   /** Which of those kinds could not be read whole. */
   readonly customReads?: readonly CustomRead[];
+  /** What the cluster tells beside its objects, as far as it was asked for. */
+  readonly facts?: Facts;
+  /** Which of the facts that were asked for are not there, or not whole. */
+  readonly factReads?: readonly FactRead[];
 }
 
 /** A part of the source that could not be read: a broken file of a dump, an archive that ends in the middle. */
@@ -120,6 +125,9 @@ export interface Snapshot {
   customResources(): readonly CustomResource[];
   /** Which of those kinds could not be read whole. */
   readonly customReads: readonly CustomRead[];
+  /** What the cluster tells beside its objects; absent is what was not read. */
+  readonly facts: Facts;
+  readonly factReads: readonly FactRead[];
   /** Whether an object of this kind that is not here (in that namespace) does not exist (G5, G12). */
   isComplete(kind: KindName, namespace?: string): boolean;
   /** Whether the server serves the kind at all; true when not known. */
@@ -184,6 +192,8 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     reads,
     notes: input.notes ?? [],
     customReads: input.customReads ?? [],
+    facts: input.facts ?? {},
+    factReads: input.factReads ?? [],
     customResources: () => custom,
     list: listOf,
     inNamespace: (kind, namespace) => byNamespace.get(kind)?.get(namespace) ?? [],

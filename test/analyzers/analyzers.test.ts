@@ -22,7 +22,9 @@ describe.each(tables.map((table) => [table.analyzer.name, table] as const))(
     test("no case stands twice", () => {
       const names = [...fires, ...silent].map(({ name }) => name);
       expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
-      const given = [...fires, ...silent].map((entry) => JSON.stringify([entry.given, entry.unread, entry.logs]));
+      const given = [...fires, ...silent].map((entry) =>
+        JSON.stringify([entry.given, entry.unread, entry.logs, entry.facts]),
+      );
       expect(given.filter((text, index) => given.indexOf(text) !== index)).toEqual([]);
     });
   },

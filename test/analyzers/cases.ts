@@ -5,6 +5,7 @@
 import { load, loadAll } from "js-yaml";
 import type { Analyzer } from "../../src/analyzers/define.ts";
 import type { Severity } from "../../src/findings/severity.ts";
+import type { Facts } from "../../src/kube/facts.ts";
 import type { KindName } from "../../src/kube/kinds.ts";
 import type { ContainerLog, Scope } from "../../src/kube/snapshot.ts";
 
@@ -34,6 +35,8 @@ export interface Case {
   /** Kinds that could not be read. */
   readonly unread?: readonly KindName[];
   readonly logs?: readonly ContainerLog[];
+  /** What the cluster tells beside its objects. */
+  readonly facts?: Facts;
   /** Version of the API server, `v1.34.1`; a case that needs one runs in `unit` only. */
   readonly serverVersion?: string;
   /** The namespaces that were asked for. */

@@ -1,4 +1,5 @@
 import { certificate } from "../../src/analyzers/certificate.ts";
+import type { CertificateDates } from "../../src/kube/certificates.ts";
 import { ago, but, cases, takenAt, yaml } from "./cases.ts";
 import { certificates, tlsSecret } from "./certificates.ts";
 
@@ -56,8 +57,102 @@ const mounting = yaml`
     volumes: [{ name: tls, secret: { secretName: web-tls } }]
 `;
 
+const dayMs = 86_400_000;
+const notLive =
+  "the server's own certificates do not lie in the past; test/cluster/facts.cluster.test.ts reads real ones";
+
+/** A certificate that lives from so many days ago to so many days ahead. */
+const cert = (from: number, to: number, more: Partial<CertificateDates> = {}): CertificateDates => ({
+  subject: "CN=kube-apiserver",
+  issuer: "CN=kubernetes",
+  names: ["api.example.com"],
+  isAuthority: false,
+  notBefore: takenAt - from * dayMs,
+  notAfter: takenAt + to * dayMs,
+  ...more,
+});
+const root = (from: number, to: number): CertificateDates =>
+  cert(from, to, { subject: "CN=kubernetes", names: [], isAuthority: true });
+const apiServer = "APIServer/case";
+
 export default cases(certificate, {
   fires: [
+    {
+      name: "the authority stands before the certificate that it signed",
+      given: [ingress, tlsSecret("web-tls", chained(certificates.authority, certificates.signed))],
+      expect: [
+        {
+          rule: "tls-chain-broken",
+          object: "Secret/shop/web-tls",
+          severity: "critical",
+          because: "the site's own certificate does not stand first",
+        },
+      ],
+    },
+    {
+      name: "what follows the certificate did not sign it",
+      given: [ingress, tlsSecret("web-tls", chained(certificates.valid, certificates.authority))],
+      expect: [
+        {
+          rule: "tls-chain-broken",
+          object: "Secret/shop/web-tls",
+          severity: "warning",
+          because: "the one that signed it is not among those that follow",
+        },
+      ],
+    },
+    {
+      name: "the API server's certificate has three weeks left",
+      given: [],
+      facts: { servedCertificate: { host: "api.example.com", certificates: [cert(345, 20)] } },
+      expect: [{ rule: "apiserver-cert-expiring", object: apiServer, severity: "warning" }],
+      notLive,
+    },
+    {
+      name: "the API server's certificate ends tomorrow, and a proxy may have shown it",
+      given: [],
+      facts: {
+        servedCertificate: { host: "api.example.com", certificates: [cert(364, 1, { issuer: "CN=proxies" })] },
+        clusterAuthorities: [root(364, 3000)],
+      },
+      expect: [
+        {
+          rule: "apiserver-cert-expiring",
+          object: apiServer,
+          severity: "critical",
+          because: "another authority than the kubeconfig's signed it: it may be that of a proxy",
+        },
+      ],
+      notLive,
+    },
+    {
+      name: "the authority of the cluster ends within half a year",
+      given: [],
+      facts: { clusterAuthorities: [root(3550, 100)] },
+      expect: [{ rule: "cluster-ca-expiring", object: apiServer, severity: "warning" }],
+      notLive,
+    },
+    {
+      name: "the client certificate of the kubeconfig ends within two weeks",
+      given: [],
+      facts: {
+        credential: {
+          user: "admin",
+          type: "client certificate",
+          notBefore: takenAt - 355 * dayMs,
+          notAfter: takenAt + 10 * dayMs,
+        },
+      },
+      expect: [{ rule: "kubeconfig-credential-expiring", object: "User/admin", severity: "warning" }],
+      notLive,
+    },
+    {
+      name: "the token of the kubeconfig has expired",
+      given: [],
+      facts: { credential: { user: "ci", type: "token", notAfter: takenAt - dayMs } },
+      expect: [{ rule: "kubeconfig-credential-expiring", object: "User/ci", severity: "critical" }],
+      notLive,
+    },
     {
       name: "the certificate of a Secret that an Ingress names has expired",
       given: [ingress, tlsSecret("web-tls", certificates.expired)],
@@ -82,6 +177,7 @@ export default cases(certificate, {
           object: "Secret/shop/web-tls",
           because: "it is one of those that stand for the certificate",
         },
+        { rule: "tls-chain-broken", object: "Secret/shop/web-tls", severity: "warning" },
       ],
     },
     {
@@ -281,6 +377,52 @@ export default cases(certificate, {
     },
   ],
   silent: [
+    {
+      name: "a certificate, followed by the authority that signed it",
+      given: [ingress, tlsSecret("web-tls", chained(certificates.signed, certificates.authority))],
+    },
+    {
+      name: "certificates in any order that nobody serves",
+      given: [mounting, tlsSecret("web-tls", chained(certificates.authority, certificates.signed))],
+    },
+    {
+      name: "an authority alone",
+      given: [ingress, tlsSecret("web-tls", certificates.authority)],
+    },
+    {
+      name: "certificates of the cluster with time left",
+      given: [],
+      facts: {
+        servedCertificate: { host: "api.example.com", certificates: [cert(100, 265)] },
+        clusterAuthorities: [root(100, 3550)],
+        credential: {
+          user: "admin",
+          type: "client certificate",
+          notBefore: takenAt - 100 * dayMs,
+          notAfter: takenAt + 265 * dayMs,
+        },
+      },
+      notLive,
+    },
+    {
+      name: "a client certificate that lives for a day",
+      given: [],
+      facts: {
+        credential: {
+          user: "me",
+          type: "client certificate",
+          notBefore: takenAt - 0.95 * dayMs,
+          notAfter: takenAt + 0.05 * dayMs,
+        },
+      },
+      notLive,
+    },
+    {
+      name: "a new authority stands beside the old one",
+      given: [],
+      facts: { clusterAuthorities: [root(3600, 20), root(1, 3650)] },
+      notLive,
+    },
     {
       name: "the certificate of a Secret has six weeks left",
       given: [ingress, tlsSecret("web-tls", certificates.valid)],

@@ -20,6 +20,35 @@ const object = "PodDisruptionBudget/shop/web";
 export default cases(deprecatedApi, {
   fires: [
     {
+      name: "the server was asked for what the next minor version does not serve",
+      given: [],
+      facts: {
+        deprecatedRequests: [
+          {
+            group: "flowcontrol.apiserver.k8s.io",
+            version: "v1beta3",
+            resource: "flowschemas",
+            removedRelease: "1.32",
+          },
+        ],
+      },
+      serverVersion: "v1.31.2",
+      expect: [{ rule: "api-removed-in-target", object: "APIServer/case", severity: "critical" }],
+      notLive,
+    },
+    {
+      name: "the server was asked for what some later version does not serve",
+      given: [],
+      facts: {
+        deprecatedRequests: [
+          { group: "networking.k8s.io", version: "v1beta1", resource: "ipaddresses", removedRelease: "1.37" },
+        ],
+      },
+      serverVersion: "v1.34.4",
+      expect: [{ rule: "api-deprecated-in-use", object: "APIServer/case", severity: "warning" }],
+      notLive,
+    },
+    {
       name: "the next minor version does not serve it",
       given: [budget(write("helm", old))],
       serverVersion: "v1.24.9",
@@ -42,6 +71,13 @@ export default cases(deprecatedApi, {
     },
   ],
   silent: [
+    {
+      name: "requests for what is deprecated, but stays",
+      given: [],
+      facts: { deprecatedRequests: [{ group: "", version: "v1", resource: "endpoints" }] },
+      serverVersion: "v1.34.4",
+      notLive,
+    },
     { name: "the version that stays", given: [budget(write("helm", "policy/v1"))], serverVersion: "v1.24.9", notLive },
     {
       name: "the server does not serve the old version any more",

@@ -65,6 +65,7 @@ export function snapshotFrom(
     reads,
     customResources,
     ...(testCase.logs !== undefined && { logs: testCase.logs }),
+    ...(testCase.facts !== undefined && { facts: testCase.facts }),
   });
   const mustBeDeclared = (kind: KindName): void => {
     if (!declared.includes(kind)) throw new Error(`${analyzer.name} reads ${kind} without declaring it`);

@@ -9,7 +9,12 @@ const home = emptyHome();
 interface Role {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules: readonly { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+  readonly rules: readonly {
+    apiGroups?: string[];
+    resources?: string[];
+    nonResourceURLs?: string[];
+    verbs: string[];
+  }[];
 }
 
 async function rolesOf(...words: readonly string[]): Promise<readonly Role[]> {
@@ -23,7 +28,7 @@ describe("the role", () => {
     const [role] = await rolesOf("-f", "PodDisruptionBudget");
     const rules = role?.rules ?? [];
     expect(role).toMatchObject({ kind: "ClusterRole", metadata: { name: "k8sgpt" } });
-    const resources = rules.flatMap(({ resources }) => resources);
+    const resources = rules.flatMap(({ resources = [] }) => resources);
     expect(resources).toContain("poddisruptionbudgets");
     expect(resources).not.toContain("secrets");
     expect(resources).not.toContain("pods/log");
@@ -36,9 +41,11 @@ describe("the role", () => {
     const [role] = names.length > 0 ? await rolesOf("-f", names.join(",")) : await rolesOf();
     const rules = role?.rules ?? [];
     expect(JSON.stringify(rules)).not.toContain("*");
-    const held = rules.filter(({ resources }) => resources.includes("secrets") || resources.includes("configmaps"));
+    const held = rules.filter(
+      ({ resources = [] }) => resources.includes("secrets") || resources.includes("configmaps"),
+    );
     expect(held.map(({ verbs }) => verbs)).toEqual([["list"]]);
-    expect(rules.flatMap(({ resources }) => resources)).toContain("secrets");
+    expect(rules.flatMap(({ resources = [] }) => resources)).toContain("secrets");
   });
 
   it("reads logs only where they are asked for", async () => {
@@ -61,8 +68,8 @@ describe("the role", () => {
       "Role web",
       "RoleBinding web",
     ]);
-    expect(roles[0]?.rules.flatMap(({ resources }) => resources)).not.toContain("services");
-    expect(roles[2]?.rules.flatMap(({ resources }) => resources)).not.toContain("nodes");
+    expect(roles[0]?.rules.flatMap(({ resources = [] }) => resources)).not.toContain("services");
+    expect(roles[2]?.rules.flatMap(({ resources = [] }) => resources)).not.toContain("nodes");
     expect(roles[3]).toMatchObject({
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "k8sgpt" },
       subjects: [{ kind: "ServiceAccount", name: "k8sgpt", namespace: "ops" }],

@@ -40,6 +40,11 @@ const input: SnapshotInput = {
     { namespace: "shop", pod: "web-1", container: "app", previous: true, lines: ["one", "", "two\u0000"] },
     { namespace: "shop", pod: "web-1", container: "app", previous: false, lines: [] },
   ],
+  facts: {
+    health: [{ name: "etcd", isPassed: false }],
+    credential: { user: "ci", type: "token", notAfter: 1 },
+  },
+  factReads: [{ fact: "deprecatedRequests", state: "skipped", reason: "forbidden" }],
   notes: [{ what: "x.yaml", reason: "line 3: odd", next: "mend it" }],
 };
 
@@ -61,7 +66,7 @@ describe("saveSnapshot", () => {
     // Kinds that were not part of the snapshot are not part of what is known.
     const asked = new Set(input.reads.map(({ kind }) => kind));
     expect({ ...read, reads: read.reads.filter(({ kind }) => asked.has(kind)) }).toEqual(input);
-    const again = await source.read({ kinds: [...asked], scope: {}, signal: new AbortController().signal });
+    const again = await readAll(source, { kinds: [...asked] });
     expect(again).toEqual(input);
     const second = join(folder, "b.tar.gz");
     await saveSnapshot(again, second, options);

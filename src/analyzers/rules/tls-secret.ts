@@ -94,6 +94,37 @@ export const hostnameMismatch: Rule = {
   ],
 };
 
+/** `tls-chain-broken`. */
+export const chainBroken: Rule = {
+  severity: ["critical", "warning"],
+  depth: 4,
+  message: "The certificates of a TLS Secret do not form a chain",
+  why: "Clients that do not have the missing link refuse the site, although some browsers find it by themselves",
+  fix: "Put the site's own certificate first in tls.crt, and after it the one that signed it",
+  source: "https://www.rfc-editor.org/rfc/rfc8446#section-4.4.2",
+  commands: [
+    "kubectl -n {namespace} get secret {secret} -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl storeutl -noout -text -certs /dev/stdin",
+  ],
+  silent: [
+    "without --read-tls, or a Secret of another type than kubernetes.io/tls",
+    "a certificate that stands alone",
+    "Secrets that no Ingress or Gateway names",
+  ],
+};
+
+/** What keeps the certificates from being a chain; undefined when they are one, or only one. */
+export function chainFault(
+  chain: readonly CertificateDates[],
+): { readonly severity: "critical" | "warning"; readonly because: string } | undefined {
+  const [first, ...others] = chain;
+  if (first === undefined || others.length === 0) return undefined;
+  if (first.isAuthority && others.some(({ isAuthority }) => !isAuthority)) {
+    return { severity: "critical", because: "the site's own certificate does not stand first" };
+  }
+  if (first.isAuthority || others.some(({ subject }) => subject === first.issuer)) return undefined;
+  return { severity: "warning", because: "the one that signed it is not among those that follow" };
+}
+
 /** Who shows the certificate of each Secret: Ingresses, Gateways, and Pods that mount it. By `namespace/name`. */
 const usersBySecret = oncePerSnapshot((snapshot) => {
   const users = new Map<string, ObjectRef[]>();

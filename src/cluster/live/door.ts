@@ -4,6 +4,7 @@
  * where the server does not speak HTTP/2, and knows what to do when an answer does not come: wait and ask again (429,
  * 503), log in again (401), connect again (GOAWAY, reset). What is left is thrown as a `RequestFailure` in words.
  */
+import type { X509Certificate } from "node:crypto";
 import { Agent, type IncomingHttpHeaders, request as requestHttp1 } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
 import { isIP, type Socket } from "node:net";
@@ -27,6 +28,13 @@ interface Answer {
   readonly body: AsyncIterable<Uint8Array>;
   /** Told by the reader how many objects it found, for the record. */
   readonly counted: (objects: number) => void;
+  readonly status: number;
+}
+
+/** How a request differs from others. */
+export interface GetOptions {
+  /** Error statuses whose body is an answer all the same: 500 of a health check. They are not asked for again. */
+  readonly answers?: readonly number[];
 }
 
 export interface Door {
@@ -42,9 +50,17 @@ export interface Door {
    * @throws {RequestFailure} when there is no answer to be had, and whatever `read` throws.
    * @throws {Fault} when credentials cannot be made.
    */
-  get<T>(path: string, accept: string, signal: AbortSignal, read: (answer: Answer) => Promise<T>): Promise<T>;
+  get<T>(
+    path: string,
+    accept: string,
+    signal: AbortSignal,
+    read: (answer: Answer) => Promise<T>,
+    options?: GetOptions,
+  ): Promise<T>;
   /** How far the server's clock is ahead of this machine's, in milliseconds, after its last `Date`; 0 when not known. */
   clockOffsetMs(): number;
+  /** The certificates of the TLS session that was opened last, its own first; none before the first, and without TLS. */
+  peerCertificates(): readonly X509Certificate[];
   close(): Promise<void>;
 }
 
@@ -126,6 +142,7 @@ export function openDoor(options: DoorOptions): Door {
   );
   const destination = { server: target.server, host, proxy: proxy?.host, hasOwnAuthority };
   let clockOffsetMs = 0;
+  let peer: readonly X509Certificate[] = [];
 
   let link: { readonly made: Promise<Link>; readonly key: string } | undefined;
   const linkFor = ({ tls, agent }: Credentials): Promise<Link> => {
@@ -145,6 +162,7 @@ export function openDoor(options: DoorOptions): Door {
       requestTimeoutMs,
       signal: lifetime.signal,
       retired,
+      onPeer: (certificates) => void (peer = certificates),
       sockets: options.maxConcurrency,
     });
     link = { made, key };
@@ -166,6 +184,7 @@ export function openDoor(options: DoorOptions): Door {
     given: Credentials,
     signal: AbortSignal,
     read: (answer: Answer) => Promise<T>,
+    { answers = [] }: GetOptions,
   ): Promise<T> => {
     const ending = new AbortController();
     let status: number | undefined;
@@ -203,9 +222,10 @@ export function openDoor(options: DoorOptions): Door {
         ending.signal,
         (error) => networkFailure(error, destination),
       );
-      if (head.status >= 200 && head.status < 300) {
+      if ((head.status >= 200 && head.status < 300) || answers.includes(head.status)) {
         const counted = (count: number): void => void (objects = count);
-        return await read({ contentType: (head.headers["content-type"] ?? "").toLowerCase(), body, counted });
+        const contentType = (head.headers["content-type"] ?? "").toLowerCase();
+        return await read({ contentType, body, counted, status: head.status });
       }
       throw await answeredError(head, body, credentials.hint(given));
     } catch (error) {
@@ -226,7 +246,7 @@ export function openDoor(options: DoorOptions): Door {
     }
   };
 
-  const get: Door["get"] = async (path, accept, signal, read) => {
+  const get: Door["get"] = async (path, accept, signal, read, options = {}) => {
     const refused = refusedPath(policies, path);
     if (refused !== undefined) {
       audit?.record({ ...reader, path, bytes: 0, refused });
@@ -241,10 +261,11 @@ export function openDoor(options: DoorOptions): Door {
       given ??= await orAbort(credentials.current(), signal);
       let isReading = false;
       try {
-        return await exchange(path, accept, given, signal, (answer) => {
+        const reading = (answer: Answer): ReturnType<typeof read> => {
           isReading = true;
           return read(answer);
-        });
+        };
+        return await exchange(path, accept, given, signal, reading, options);
       } catch (error) {
         // Once `read` has begun, it has seen a part: whether to begin anew is for the caller to say.
         if (isReading) throw error;
@@ -282,8 +303,9 @@ export function openDoor(options: DoorOptions): Door {
   return {
     server: target.server,
     user: reader.user,
-    get: (path, accept, signal, read) => limit(() => get(path, accept, signal, read)),
+    get: (path, accept, signal, read, options) => limit(() => get(path, accept, signal, read, options)),
     clockOffsetMs: () => clockOffsetMs,
+    peerCertificates: () => peer,
     async close() {
       const open = link?.made;
       link = undefined;
@@ -409,6 +431,8 @@ interface LinkOptions {
   readonly signal: AbortSignal;
   /** Told when the link takes no more requests. */
   readonly retired: () => void;
+  /** Told which certificates the server showed. */
+  readonly onPeer: (certificates: readonly X509Certificate[]) => void;
   /** How many HTTP/1.1 connections there may be. */
   readonly sockets: number;
 }
@@ -421,7 +445,7 @@ async function openLink(options: LinkOptions): Promise<Link> {
 }
 
 async function dial(
-  { url, host, proxy, tls, agent, requestTimeoutMs, signal }: LinkOptions,
+  { url, host, proxy, tls, agent, requestTimeoutMs, signal, onPeer }: LinkOptions,
   protocols: string[],
 ): Promise<TLSSocket> {
   const deadline = new AbortController();
@@ -445,10 +469,22 @@ async function dial(
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
     });
-    return await connected(secure, "secureConnect", either);
+    const open = await connected(secure, "secureConnect", either);
+    onPeer(chainOf(open.getPeerX509Certificate()));
+    return open;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A certificate and those by which Node found it signed; a root signs itself. */
+function chainOf(own: X509Certificate | undefined): readonly X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let next = own; next !== undefined && chain.length < 10; next = next.issuerCertificate) {
+    if (chain.at(-1)?.fingerprint256 === next.fingerprint256) break;
+    chain.push(next);
+  }
+  return chain;
 }
 
 /** One HTTP/2 session. It ends its life with the first sign of trouble; requests under way may still be answered. */

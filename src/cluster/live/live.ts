@@ -4,9 +4,10 @@
  */
 import { isatty } from "node:tty";
 import { Fault } from "../../fault.ts";
-import type { ClusterInfo, Scope, SourceNote } from "../../kube/snapshot.ts";
+import type { ClusterInfo, Scope, SnapshotInput, SourceNote } from "../../kube/snapshot.ts";
 import { anyReading } from "./any.ts";
 import { type Door, openDoor, stopped } from "./door.ts";
+import type { FactContext } from "./fact-context.ts";
 import { faultOf, RequestFailure } from "./failure.ts";
 import { findTarget, type KubeconfigOptions } from "./kubeconfig.ts";
 import { type CodecChoice, listKind } from "./list.ts";
@@ -112,8 +113,18 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
         request.customResources === true
           ? await readCustomResources(door, objects.CustomResourceDefinition ?? [], { ...request, scope })
           : {};
+      const facts = await factsOf(request, { door, target, signal: request.signal });
       const told = [...notes, ...(certificates?.notes ?? [])];
-      return { takenAt, cluster: info, scope, objects, reads, ...custom, ...(told.length > 0 && { notes: told }) };
+      return {
+        takenAt,
+        cluster: info,
+        scope,
+        objects,
+        reads,
+        ...custom,
+        ...facts,
+        ...(told.length > 0 && { notes: told }),
+      };
     },
     async log(request, signal) {
       try {
@@ -151,6 +162,14 @@ export async function openLive(options: LiveOptions, signal: AbortSignal): Promi
     ...anyReading(door, context),
     close: () => door.close(),
   };
+}
+
+/** What is asked for beside objects; the reader of it is loaded only then. */
+async function factsOf(
+  { facts = [] }: ReadRequest,
+  context: FactContext,
+): Promise<Pick<SnapshotInput, "facts" | "factReads">> {
+  return facts.length === 0 ? {} : (await import("./facts.ts")).readFacts(facts, context);
 }
 
 /**

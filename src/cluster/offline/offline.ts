@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Fault } from "../../fault.ts";
 import type { CustomRead, CustomResource } from "../../kube/custom-resources.ts";
+import type { FactName } from "../../kube/facts.ts";
 import { kindDefinition, type KindName, type KubeObject } from "../../kube/kinds.ts";
 import type { ClusterInfo, ContainerLog, KindRead, Scope, SnapshotInput } from "../../kube/snapshot.ts";
 import type { ClusterSource, LogRequest, ReadRequest } from "../source.ts";
@@ -69,7 +70,14 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
 
   return {
     info,
-    read: async ({ kinds, scope, customResources, signal, onProgress }: ReadRequest): Promise<SnapshotInput> => {
+    read: async ({
+      kinds,
+      scope,
+      customResources,
+      facts = [],
+      signal,
+      onProgress,
+    }: ReadRequest): Promise<SnapshotInput> => {
       const narrowed = isNarrowed(scope);
       const asked = narrowed ? scope : (header?.scope ?? scope);
       const objects = new Map<KindName, readonly KubeObject[]>();
@@ -93,6 +101,7 @@ function sourceOf(collection: Collection, name: string, now: number): ClusterSou
         ...(logs.length > 0 && { logs }),
         ...(allNotes.length > 0 && { notes: allNotes }),
         ...(customResources === true && customOf(collection, scope)),
+        ...factsOf(collection, facts),
       };
     },
     log: async (request) => (await logOf(collection, request))?.slice(-request.tailLines),
@@ -124,6 +133,16 @@ function customReadsOf(held: number, header: Collection["header"]): readonly Cus
   if (held >= customCount) return customReads;
   const reason = `the snapshot is damaged: ${held} of ${customCount} are left`;
   return [...customReads, { resource, state: held === 0 ? "unread" : "partial", reason }];
+}
+
+/** The facts that a snapshot of ours was saved with; other dumps hold none. */
+function factsOf({ header }: Collection, wanted: readonly FactName[]): Pick<SnapshotInput, "facts" | "factReads"> {
+  const held = wanted.flatMap((name) => (header?.facts?.[name] === undefined ? [] : [[name, header.facts[name]]]));
+  const factReads = (header?.factReads ?? []).filter(({ fact }) => wanted.includes(fact));
+  return {
+    ...(held.length > 0 && { facts: Object.fromEntries(held) }),
+    ...(factReads.length > 0 && { factReads }),
+  };
 }
 
 function interrupted(kind: KindName): KindRead {

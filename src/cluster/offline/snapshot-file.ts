@@ -5,6 +5,7 @@
  */
 import { Fault } from "../../fault.ts";
 import { type CustomRead, type CustomResource, keepCustomObject } from "../../kube/custom-resources.ts";
+import { type FactRead, type Facts, parseFactRead, parseFacts } from "../../kube/facts.ts";
 import { isKindName, type KindName } from "../../kube/kinds.ts";
 import type { ContainerLog, KindRead, ReadState, Scope, SourceNote } from "../../kube/snapshot.ts";
 import { parseTime } from "../../kube/time.ts";
@@ -27,6 +28,9 @@ export interface SnapshotHeader {
   readonly customCount?: number;
   /** Which custom kinds could not be read whole. */
   readonly customReads?: readonly CustomRead[];
+  /** What the cluster told beside its objects. */
+  readonly facts?: Facts;
+  readonly factReads?: readonly FactRead[];
 }
 
 const states: readonly ReadState[] = ["complete", "partial", "unread", "absent"];
@@ -73,6 +77,10 @@ export function parseSnapshotHeader(value: unknown, source: string): SnapshotHea
       : {},
     ...(typeof value["customCount"] === "number" && { customCount: value["customCount"] }),
     ...(Array.isArray(value["customReads"]) && { customReads: value["customReads"].flatMap(parseCustomRead) }),
+    ...(isRecord(value["facts"]) && { facts: parseFacts(value["facts"]) }),
+    ...(Array.isArray(value["factReads"]) && {
+      factReads: value["factReads"].map(parseFactRead).filter((read) => read !== undefined),
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
+import { factNames } from "../../../src/kube/facts.ts";
 import { kindNames, type KindName } from "../../../src/kube/kinds.ts";
 import type { Scope, SnapshotInput } from "../../../src/kube/snapshot.ts";
 import { openSaved } from "../../../src/cluster/offline/offline.ts";
@@ -58,7 +59,7 @@ export function readAll(
   options: { kinds?: readonly KindName[]; scope?: Scope } = {},
 ): Promise<SnapshotInput> {
   const { kinds = kindNames, scope = {} } = options;
-  return source.read({ kinds, scope, signal: new AbortController().signal });
+  return source.read({ kinds, scope, facts: factNames, signal: new AbortController().signal });
 }
 
 /** `Pod/shop/web` for each object. */
