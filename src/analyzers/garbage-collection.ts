@@ -69,6 +69,7 @@ export const garbageCollection: Analyzer = defineAnalyzer({
   *check(snapshot) {
     for (const kind of deletedKinds) {
       for (const object of snapshot.list(kind)) {
+        if (object.metadata?.deletionTimestamp === undefined) continue;
         yield* held(snapshot, refOf(kind, object), object.metadata, () => usersOf(snapshot, kind, object));
       }
     }
@@ -133,8 +134,10 @@ function usersOf(snapshot: Snapshot, kind: KindName, object: KubeObject): readon
 }
 
 function* orphaned(snapshot: Snapshot, kind: KindName, object: KubeObject): Said {
-  if (isGoingAway(snapshot, object) || (ageOfObject(snapshot, object) ?? 0) < 10 * minuteMs) return;
   const owners = object.metadata?.ownerReferences ?? [];
+  // Almost every object has no owner, or one that lives.
+  if (owners.length === 0 || owners.some(({ uid }) => uid === undefined || snapshot.byUid(uid) !== undefined)) return;
+  if (isGoingAway(snapshot, object) || (ageOfObject(snapshot, object) ?? 0) < 10 * minuteMs) return;
   const states = owners.map((owner) => ownerState(snapshot, object, owner));
   // One owner that lives keeps the object.
   if (states.length === 0 || states.some((state) => state === undefined)) return;

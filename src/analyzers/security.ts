@@ -74,8 +74,9 @@ export const security: Analyzer = defineAnalyzer({
     }
     for (const pod of snapshot.list("Pod")) {
       if (isFinished(pod) || isGoingAway(snapshot, pod)) continue;
-      yield* privileged(pod);
-      yield* context(pod);
+      const containers = containersOf(pod);
+      yield* privileged(pod, containers);
+      yield* context(pod, containers);
     }
   },
 });
@@ -180,24 +181,34 @@ function widthOf({ verbs = [], resources = [] }: PolicyRule): {
 
 const lists = ["initContainers", "containers", "ephemeralContainers"] as const;
 
-function* containersOf({ spec }: Pod): Iterable<{ readonly container: Container; readonly path: string }> {
-  for (const list of lists) {
-    for (const container of spec?.[list] ?? [])
-      yield { container, path: `spec.${list}[${container.name ?? ""}].securityContext` };
-  }
+interface Place {
+  readonly container: Container;
+  readonly list: (typeof lists)[number];
 }
 
-function* privileged(pod: Pod): Said {
-  const ref = refOf("Pod", pod);
-  for (const { container, path } of containersOf(pod)) {
+function containersOf({ spec }: Pod): readonly Place[] {
+  const found: Place[] = [];
+  for (const list of lists) for (const container of spec?.[list] ?? []) found.push({ container, list });
+  return found;
+}
+
+/** The field path of what a container may do. */
+function contextPath({ container, list }: Place): string {
+  return `spec.${list}[${container.name ?? ""}].securityContext`;
+}
+
+function* privileged(pod: Pod, containers: readonly Place[]): Said {
+  for (const place of containers) {
+    const { container } = place;
     if (container.securityContext?.privileged !== true) continue;
+    const ref = refOf("Pod", pod);
     const because = apart(ref.namespace, undefined);
     yield {
       rule: "security-privileged-container",
       object: ref,
       discriminator: container.name ?? "",
       ...(because !== undefined && { because }),
-      evidence: [field(ref, `${path}.privileged`, true)],
+      evidence: [field(ref, `${contextPath(place)}.privileged`, true)],
     };
   }
 }
@@ -218,8 +229,7 @@ const wideCapabilities: ReadonlySet<string> = new Set([
   "SYS_TIME",
 ]);
 
-function* context(pod: Pod): Said {
-  const ref = refOf("Pod", pod);
+function* context(pod: Pod, containers: readonly Place[]): Said {
   const { spec = {} } = pod;
   const found: { readonly words: string; readonly path: string; readonly value: string | boolean | null }[] = [];
   for (const [name, words] of [
@@ -237,17 +247,19 @@ function* context(pod: Pod): Said {
         value: hostPath.path ?? "",
       });
   }
-  for (const { container, path } of containersOf(pod)) {
+  for (const place of containers) {
+    const { container } = place;
     const { runAsNonRoot, runAsUser, capabilities } = container.securityContext ?? {};
     const wide = (capabilities?.add ?? []).filter((name) => wideCapabilities.has(name.replace(/^CAP_/, "")));
     if (wide.length > 0)
-      found.push({ words: "adds wide capabilities", path: `${path}.capabilities.add`, value: wide.join(", ") });
+      found.push({ words: "adds wide capabilities", path: `${contextPath(place)}.capabilities.add`, value: wide.join(", ") });
     const user = runAsUser ?? spec.securityContext?.runAsUser;
     const isNonRoot =
       (runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true || (user !== undefined && user !== 0);
-    if (!isNonRoot) found.push({ words: "may run as root", path: `${path}.runAsNonRoot`, value: runAsNonRoot ?? null });
+    if (!isNonRoot) found.push({ words: "may run as root", path: `${contextPath(place)}.runAsNonRoot`, value: runAsNonRoot ?? null });
   }
   if (found.length === 0) return;
+  const ref = refOf("Pod", pod);
   const words = [...new Set(found.map((each) => each.words))];
   const because = apart(ref.namespace, words.join(", "));
   yield {

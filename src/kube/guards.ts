@@ -4,6 +4,7 @@
  * G15 terminating namespace.
  */
 import type { Condition, KubeObject } from "./kinds.ts";
+import { oncePerSnapshot } from "./relations.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { minuteMs, parseTime, secondMs } from "./time.ts";
 
@@ -37,9 +38,15 @@ export function isGoingAway(snapshot: Snapshot, object: WithMetadata): boolean {
 
 /** Whether the namespace is being deleted (G15). */
 export function isNamespaceGoingAway(snapshot: Snapshot, name: string): boolean {
-  const namespace = snapshot.get("Namespace", undefined, name);
-  return namespace?.metadata?.deletionTimestamp !== undefined || namespace?.status?.phase === "Terminating";
+  return namespacesGoingAway(snapshot).has(name);
 }
+
+const namespacesGoingAway = oncePerSnapshot((snapshot): ReadonlySet<string> => {
+  const leaving = snapshot
+    .list("Namespace")
+    .filter(({ metadata, status }) => metadata?.deletionTimestamp !== undefined || status?.phase === "Terminating");
+  return new Set(leaving.map(({ metadata }) => metadata?.name ?? ""));
+});
 
 /** Milliseconds since `time` (RFC 3339 text or milliseconds), measured at the snapshot; undefined when not known. */
 export function ageOf(snapshot: Snapshot, time: string | number | undefined): number | undefined {
@@ -78,7 +85,9 @@ export function conditionOf<C extends Condition>(
   object: { readonly status?: { readonly conditions?: readonly C[] } },
   type: string,
 ): C | undefined {
-  return object.status?.conditions?.find((condition) => condition.type === type);
+  // A loop: this is asked for every Pod many times, and a function for each costs more than the search.
+  for (const condition of object.status?.conditions ?? []) if (condition.type === type) return condition;
+  return undefined;
 }
 
 /** An event confirms a state only for an hour (G6). */

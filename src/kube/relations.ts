@@ -4,6 +4,7 @@
  */
 import { type EventRecord, newestFirst } from "./events.ts";
 import type { Container, KindName, KubeObject, PodSpec } from "./kinds.ts";
+import { addTo } from "./grouping.ts";
 import { namedRef, type ObjectRef, refOf } from "./object-ref.ts";
 import { type LabelSelector, mapMatches, selectorMatches } from "./selectors.ts";
 import type { Located, Snapshot } from "./snapshot.ts";
@@ -26,11 +27,14 @@ export function oncePerSnapshot<Value>(compute: (snapshot: Snapshot) => Value): 
 /** The reference to the controller of `object` (`controller: true`, else the only owner), present or not. */
 export function controllerOf(object: KubeObject): (ObjectRef & { readonly uid?: string }) | undefined {
   const owners = object.metadata?.ownerReferences ?? [];
-  const owner = owners.find(({ controller }) => controller === true) ?? (owners.length === 1 ? owners[0] : undefined);
+  const [only] = owners;
+  const owner =
+    owners.length <= 1 ? only : owners.find(({ controller }) => controller === true);
   if (owner?.kind === undefined || owner.name === undefined) return undefined;
   // Cluster-scoped owners of namespaced objects are rare; Node is the one that matters (static Pods).
   const namespace = owner.kind === "Node" ? undefined : object.metadata?.namespace;
-  return { ...namedRef(owner.kind, namespace, owner.name), ...(owner.uid !== undefined && { uid: owner.uid }) };
+  const ref = namedRef(owner.kind, namespace, owner.name);
+  return owner.uid === undefined ? ref : { ...ref, uid: owner.uid };
 }
 
 /**
@@ -107,13 +111,17 @@ const podsByOwner = oncePerSnapshot((snapshot) => {
 // ---- Services and endpoints -----------------------------------------------------------------------------------------
 
 const podsByLabel = oncePerSnapshot((snapshot) => {
-  const index = new Map<string, KubeObject<"Pod">[]>();
+  // By namespace, label and value: one key of all three would have to be made for every label of every Pod.
+  const index = new Map<string | undefined, Map<string, Map<string, KubeObject<"Pod">[]>>>();
   for (const pod of snapshot.list("Pod")) {
-    for (const [key, value] of Object.entries(pod.metadata?.labels ?? {})) {
-      const slot = `${pod.metadata?.namespace}\u0000${key}\u0000${value}`;
-      const pods = index.get(slot);
-      if (pods === undefined) index.set(slot, [pod]);
-      else pods.push(pod);
+    const { namespace, labels } = pod.metadata ?? {};
+    if (labels === undefined) continue;
+    let byKey = index.get(namespace);
+    if (byKey === undefined) index.set(namespace, (byKey = new Map()));
+    for (const key of Object.keys(labels)) {
+      let byValue = byKey.get(key);
+      if (byValue === undefined) byKey.set(key, (byValue = new Map()));
+      addTo(byValue, labels[key] ?? "", pod);
     }
   }
   return index;
@@ -127,7 +135,7 @@ export function podsWithLabels(
 ): readonly KubeObject<"Pod">[] {
   const [first] = Object.entries(selector ?? {});
   if (namespace === undefined || selector === undefined || first === undefined) return [];
-  const candidates = podsByLabel(snapshot).get(`${namespace}\u0000${first[0]}\u0000${first[1]}`) ?? [];
+  const candidates = podsByLabel(snapshot).get(namespace)?.get(first[0])?.get(first[1]) ?? [];
   return candidates.filter((pod) => mapMatches(selector, pod.metadata?.labels));
 }
 
@@ -146,7 +154,7 @@ export function podsMatching(
   const candidates =
     first === undefined
       ? snapshot.inNamespace("Pod", namespace)
-      : (podsByLabel(snapshot).get(`${namespace}\u0000${first[0]}\u0000${first[1]}`) ?? []);
+      : (podsByLabel(snapshot).get(namespace)?.get(first[0])?.get(first[1]) ?? []);
   return candidates.filter((pod) => selectorMatches(selector, pod.metadata?.labels));
 }
 
@@ -252,7 +260,8 @@ function findReferences(spec: PodSpec): readonly Reference[] {
         add("Secret", secretRef?.name, `${at}.envFrom`, { optional: secretRef?.optional, container });
       }
       for (const { name: variable = "", valueFrom } of env ?? []) {
-        const { configMapKeyRef, secretKeyRef } = valueFrom ?? {};
+        if (valueFrom === undefined) continue;
+        const { configMapKeyRef, secretKeyRef } = valueFrom;
         const path = `${at}.env[${variable}]`;
         add("ConfigMap", configMapKeyRef?.name, path, { ...pick(configMapKeyRef), container });
         add("Secret", secretKeyRef?.name, path, { ...pick(secretKeyRef), container });

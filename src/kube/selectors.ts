@@ -19,10 +19,9 @@ export interface LabelSelector {
 export function selectorMatches(selector: LabelSelector | undefined, labels: Labels | undefined): boolean {
   if (selector === undefined) return false;
   const carried = labels ?? {};
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
-    if (carried[key] !== value) return false;
-  }
-  for (const { key = "", operator, values = [] } of selector.matchExpressions ?? []) {
+  const { matchLabels, matchExpressions } = selector;
+  if (matchLabels !== undefined && !mapMatches(matchLabels, carried)) return false;
+  for (const { key = "", operator, values = [] } of matchExpressions ?? []) {
     const value = carried[key];
     switch (operator) {
       case "In":
@@ -46,7 +45,9 @@ export function selectorMatches(selector: LabelSelector | undefined, labels: Lab
 
 /** Whether the equality map of a Service or a Pod's `nodeSelector` selects `labels`; an empty map selects everything. */
 export function mapMatches(selector: Labels, labels: Labels | undefined): boolean {
-  return Object.entries(selector).every(([key, value]) => labels?.[key] === value);
+  // Without lists of pairs: this is asked for each Pod that a selector may select.
+  for (const key of Object.keys(selector)) if (labels?.[key] !== selector[key]) return false;
+  return true;
 }
 
 /** A selector as `kubectl -l` takes it: `app=cart,tier in (a,b),!legacy`. */

@@ -138,7 +138,7 @@ export interface Snapshot {
 /** Builds the indexes. O(objects); nothing of `input` is changed. */
 export function createSnapshot(input: SnapshotInput): Snapshot {
   const lists = new Map<KindName, readonly KubeObject[]>();
-  const byName = new Map<KindName, Map<string, KubeObject>>();
+  const byName = new Map<KindName, Map<string, Map<string, KubeObject>>>();
   const byNamespace = new Map<KindName, Map<string, KubeObject[]>>();
   const uids = new Map<string, Located>();
   const dependents = new Map<string, Located[]>();
@@ -146,9 +146,16 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
   for (const kind of kindNames) {
     const given: readonly KubeObject[] | undefined = input.objects[kind];
     if (given === undefined || given.length === 0) continue;
-    const names = new Map<string, KubeObject>();
-    for (const object of given) names.set(slot(object.metadata?.namespace, object.metadata?.name), object);
-    const list = [...names.entries()].sort(([a], [b]) => compareText(a, b)).map(([, object]) => object);
+    // By namespace, then by name: a key of both would have to be made for every question.
+    const names = new Map<string, Map<string, KubeObject>>();
+    for (const object of given) {
+      const { namespace = "", name = "" } = object.metadata ?? {};
+      let own = names.get(namespace);
+      if (own === undefined) names.set(namespace, (own = new Map<string, KubeObject>()));
+      own.set(name, object);
+    }
+    const list: KubeObject[] = [];
+    for (const [, own] of [...names].sort(byKey)) for (const [, object] of [...own].sort(byKey)) list.push(object);
     lists.set(kind, list);
     byName.set(kind, names);
     const namespaces = new Map<string, KubeObject[]>();
@@ -197,10 +204,10 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     customResources: () => custom,
     list: listOf,
     inNamespace: (kind, namespace) => byNamespace.get(kind)?.get(namespace) ?? [],
-    get: (kind, namespace, name) => byName.get(kind)?.get(slot(namespace, name)),
+    get: (kind, namespace = "", name) => byName.get(kind)?.get(namespace)?.get(name),
     find(ref) {
       if (!isKindName(ref.kind)) return undefined;
-      const object = byName.get(ref.kind)?.get(slot(ref.namespace, ref.name));
+      const object = byName.get(ref.kind)?.get(ref.namespace ?? "")?.get(ref.name);
       return object === undefined ? undefined : { kind: ref.kind, object };
     },
     byUid: (uid) => uids.get(uid),
@@ -240,7 +247,6 @@ function uidOf(object: KubeObject | undefined): string | undefined {
   return object?.metadata?.uid;
 }
 
-function slot(namespace: string | undefined, name: string | undefined): string {
-  // "\u0000" sorts before every character of a name, so that the order is by namespace, then by name.
-  return `${namespace ?? ""}\u0000${name ?? ""}`;
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return compareText(a, b);
 }

@@ -38,12 +38,12 @@ export function failingContainers(snapshot: Snapshot): readonly FailingContainer
   >();
   for (const pod of snapshot.list("Pod")) {
     if (pod.status?.phase === "Succeeded" || isGoingAway(snapshot, pod)) continue;
-    const job = controllerOf(pod);
-    if (job?.kind === "Job" && isCompleteJob(snapshot, job.namespace, job.name)) continue;
-    const owner = isStatic(pod) ? undefined : topOwnerOf(snapshot, pod);
     for (const container of containersOf(pod)) {
       const failure = failureOf(snapshot, pod, container);
       if (failure === undefined) continue;
+      const job = controllerOf(pod);
+      if (job?.kind === "Job" && isCompleteJob(snapshot, job.namespace, job.name)) break;
+      const owner = isStatic(pod) ? undefined : topOwnerOf(snapshot, pod);
       const key = `${keyOf(owner ?? refOf("Pod", pod))} ${container.name}`;
       const restarts = container.status.restartCount ?? 0;
       const known = found.get(key);

@@ -39,6 +39,24 @@ export type ContainerObservation<Id extends string> = Observation<Id> & { readon
 
 /** A Pod's containers that have a status, in the order in which they start; ephemeral ones last. */
 export function containersOf(pod: Pod): readonly PodContainer[] {
+  let found = knownContainers.get(pod);
+  if (found === undefined) {
+    found = findContainers(pod);
+    knownContainers.set(pod, found);
+  }
+  return found;
+}
+
+/** A Pod of a snapshot never changes, and several rules go through its containers. */
+const knownContainers = new WeakMap<Pod, readonly PodContainer[]>();
+
+const statusLists = {
+  initContainers: "initContainerStatuses",
+  containers: "containerStatuses",
+  ephemeralContainers: "ephemeralContainerStatuses",
+} as const;
+
+function findContainers(pod: Pod): readonly PodContainer[] {
   const { spec, status } = pod;
   const found: PodContainer[] = [];
   const add = (
@@ -46,22 +64,22 @@ export function containersOf(pod: Pod): readonly PodContainer[] {
     specs: readonly Container[] | undefined,
     listName: "initContainers" | "containers" | "ephemeralContainers",
   ): void => {
-    const statusList = { initContainers: "initContainerStatuses", containers: "containerStatuses" } as const;
-    const path = listName === "ephemeralContainers" ? "ephemeralContainerStatuses" : statusList[listName];
     for (const one of statuses ?? []) {
       const name = one.name ?? "";
       const own = specs?.find((container) => container.name === name);
-      const kinds = {
-        initContainers: own?.restartPolicy === "Always" ? ("sidecar" as const) : ("init" as const),
-        containers: "main" as const,
-        ephemeralContainers: "ephemeral" as const,
-      };
       found.push({
         name,
-        kind: kinds[listName],
+        kind:
+          listName === "containers"
+            ? "main"
+            : listName === "ephemeralContainers"
+              ? "ephemeral"
+              : own?.restartPolicy === "Always"
+                ? "sidecar"
+                : "init",
         status: one,
         spec: own,
-        statusPath: `status.${path}[${name}]`,
+        statusPath: `status.${statusLists[listName]}[${name}]`,
         specPath: `spec.${listName}[${name}]`,
       });
     }

@@ -6,6 +6,7 @@
 import { isFinished, isGoingAway } from "../../kube/guards.ts";
 import type { Container, ContainerStatus, KubeObject } from "../../kube/kinds.ts";
 import { namedRef, type ObjectRef } from "../../kube/object-ref.ts";
+import { oncePerSnapshot } from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 
 /** A container that runs Prometheus, and the file that it is given. */
@@ -20,11 +21,14 @@ export interface PrometheusConfig {
 }
 
 /** Every Prometheus of the snapshot, by Pod. */
-export function* prometheusConfigs(snapshot: Snapshot): Iterable<PrometheusConfig> {
+export const prometheusConfigs: (snapshot: Snapshot) => readonly PrometheusConfig[] = oncePerSnapshot((snapshot) => [
+  ...findConfigs(snapshot),
+]);
+
+function* findConfigs(snapshot: Snapshot): Iterable<PrometheusConfig> {
   for (const pod of snapshot.list("Pod")) {
-    if (isGoingAway(snapshot, pod) || isFinished(pod)) continue;
     for (const container of pod.spec?.containers ?? []) {
-      if (!isPrometheus(pod, container)) continue;
+      if (!isPrometheus(pod, container) || isGoingAway(snapshot, pod) || isFinished(pod)) continue;
       const given = fileOf(pod, container);
       if (given === undefined) continue;
       const { name = "" } = container;
@@ -37,8 +41,10 @@ export function* prometheusConfigs(snapshot: Snapshot): Iterable<PrometheusConfi
 
 /** By the name of the image, which says what runs: labels are shared with Alertmanager and other parts of a chart. */
 function isPrometheus({ metadata }: KubeObject<"Pod">, { name, image = "" }: Container): boolean {
-  const [repository = ""] = image.split("@")[0]?.split(/:(?!.*\/)/) ?? [];
-  if (repository.split("/").at(-1) === "prometheus") return true;
+  if (image.includes("prometheus")) {
+    const [repository = ""] = image.split("@")[0]?.split(/:(?!.*\/)/) ?? [];
+    if (repository.split("/").at(-1) === "prometheus") return true;
+  }
   // A mirror may give the image any name.
   const { labels = {} } = metadata ?? {};
   const isLabelled = labels["app.kubernetes.io/name"] === "prometheus" || labels["app"] === "prometheus";

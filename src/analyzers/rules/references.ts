@@ -7,7 +7,7 @@ import { eventEvidence, type Evidence, fact, field, missing } from "../../findin
 import type { Observation, Rule } from "../../findings/finding.ts";
 import type { Severity } from "../../findings/severity.ts";
 import { conditionOf, graceMs, hasSettled, isFinished, isGoingAway, isNamespaceGoingAway } from "../../kube/guards.ts";
-import { isKindName, type KindName, type KubeObject, type PodSpec } from "../../kube/kinds.ts";
+import { type ContainerStatus, isKindName, type KindName, type KubeObject, type PodSpec } from "../../kube/kinds.ts";
 import { configErrorCause } from "../../kube/messages/container-create.ts";
 import { keyNamed, mountCause, volumeNamed } from "../../kube/messages/mount.ts";
 import { compareRefs, keyOf, namedRef, type ObjectRef, refOf } from "../../kube/object-ref.ts";
@@ -160,11 +160,12 @@ export function* referenceObservations(snapshot: Snapshot): Iterable<Observation
   }
   for (const pod of snapshot.list("Pod")) {
     // A Pod of a workload is spoken for by its template, but for the claims that only the Pod names.
-    if (isFinished(pod) || isGoingAway(snapshot, pod) || isStatic(pod)) continue;
+    const { namespace } = pod.metadata ?? {};
+    const lacking = lackingOf(snapshot, namespace, pod.spec);
+    if (lacking.length === 0 || isFinished(pod) || isGoingAway(snapshot, pod) || isStatic(pod)) continue;
     const grace = controllerOf(pod)?.kind === "StatefulSet" ? 2 * minuteMs : graceMs.pod;
     if (!hasSettled(snapshot, pod, grace)) continue;
-    const { namespace } = pod.metadata ?? {};
-    for (const reference of lackingOf(snapshot, namespace, pod.spec)) {
+    for (const reference of lacking) {
       if (isSpokenFor(snapshot, pod, reference)) continue;
       if (refusedAtCreation.has(reference.kind)) continue;
       const isBlocked = isBlockedBy(snapshot, pod, reference);
@@ -197,18 +198,19 @@ function referrer(ref: ObjectRef, path: string, state: Referrer["state"], blocke
 
 /** The references of a spec whose object is proven not to exist. */
 function lackingOf(snapshot: Snapshot, namespace: string | undefined, spec: PodSpec | undefined): readonly Reference[] {
-  const seen = new Set<string>();
-  return referencesOf(spec).filter((reference) => {
+  let lacking: Reference[] | undefined;
+  for (const reference of referencesOf(spec)) {
     const { kind, name, optional, isPullSecret } = reference;
-    if (kind === "ConfigMap" || optional || isPullSecret || !isKindName(kind)) return false;
-    if (seen.has(`${kind}/${name}`)) return false;
-    if (isMadeBySystem(kind, name)) return false;
+    if (kind === "ConfigMap" || optional || isPullSecret || !isKindName(kind)) continue;
     const scope = clusterScoped.has(kind) ? undefined : namespace;
-    if (scope !== undefined && isNamespaceGoingAway(snapshot, scope)) return false;
-    if (!snapshot.isComplete(kind, scope) || snapshot.get(kind, scope, name) !== undefined) return false;
-    seen.add(`${kind}/${name}`);
-    return true;
-  });
+    // First what holds for almost every reference: it is there.
+    if (snapshot.get(kind, scope, name) !== undefined || isMadeBySystem(kind, name)) continue;
+    if (scope !== undefined && isNamespaceGoingAway(snapshot, scope)) continue;
+    if (!snapshot.isComplete(kind, scope)) continue;
+    if (lacking?.some((one) => one.kind === kind && one.name === name) === true) continue;
+    (lacking ??= []).push(reference);
+  }
+  return lacking ?? [];
 }
 
 function isMadeBySystem(kind: KindName, name: string): boolean {
@@ -317,6 +319,9 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
     found.set(slot, entry);
   };
   for (const pod of snapshot.list("Pod")) {
+    const isPending = pod.status?.phase === "Pending";
+    if (!isPending && !hasConfigError(pod.status?.initContainerStatuses) && !hasConfigError(pod.status?.containerStatuses))
+      continue;
     if (isFinished(pod) || isGoingAway(snapshot, pod) || !hasSettled(snapshot, pod, graceMs.pod)) continue;
     const ref = refOf("Pod", pod);
     const lists = [
@@ -336,7 +341,7 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
         );
       }
     }
-    if (pod.status?.phase !== "Pending" || (pod.spec?.nodeName ?? "") === "") continue;
+    if (!isPending || (pod.spec?.nodeName ?? "") === "") continue;
     for (const event of currentEvents(snapshot, ref, ["FailedMount"])) {
       const cause = mountCause(event.message);
       const key = keyNamed(event.message);
@@ -360,6 +365,10 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
       params: { pod: pods[0]?.name ?? "" },
     };
   }
+}
+
+function hasConfigError(statuses: readonly ContainerStatus[] | undefined): boolean {
+  return statuses?.some(({ state }) => state?.waiting?.reason === "CreateContainerConfigError") === true;
 }
 
 /** Objects of the same kind and namespace whose names are near the one that is missing: a slip of the pen, mostly. */

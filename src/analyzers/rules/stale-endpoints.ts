@@ -4,7 +4,7 @@ import type { Observation, Rule } from "../../findings/finding.ts";
 import { ageOf, ageOfObject, conditionOf, hasSettled, isFinished, isGoingAway } from "../../kube/guards.ts";
 import type { KubeObject } from "../../kube/kinds.ts";
 import { namedRef, type ObjectRef, refOf } from "../../kube/object-ref.ts";
-import { isUsable } from "../../kube/relations.ts";
+import { isUsable, oncePerSnapshot } from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs } from "../../kube/time.ts";
 
@@ -38,19 +38,22 @@ export const staleEndpointRules = {
 } as const satisfies Readonly<Record<string, Rule>>;
 
 /** What is wrong with the slices that Kubernetes' own controller writes; reads EndpointSlice, Pod and Event. */
-export function* staleEndpoints(snapshot: Snapshot): Iterable<Observation<"service-endpoints-stale">> {
+export const staleEndpoints: (snapshot: Snapshot) => readonly Observation<"service-endpoints-stale">[] =
+  oncePerSnapshot((snapshot) => [...findStale(snapshot)]);
+
+function* findStale(snapshot: Snapshot): Iterable<Observation<"service-endpoints-stale">> {
   if (!snapshot.isServed("EndpointSlice")) return;
   for (const slice of snapshot.list("EndpointSlice")) {
     const { namespace = "", labels = {} } = slice.metadata ?? {};
     if (labels["endpointslice.kubernetes.io/managed-by"] !== controller) continue;
     if (isGoingAway(snapshot, slice) || !snapshot.isComplete("Pod", namespace)) continue;
-    const ref = refOf("EndpointSlice", slice);
     const found = (slice.endpoints ?? []).flatMap((endpoint, index) => {
       const proof = isUsable(endpoint) ? proofOf(snapshot, slice, endpoint) : undefined;
       return proof === undefined ? [] : [{ endpoint, index, proof }];
     });
     const [first] = found;
     if (first === undefined) continue;
+    const ref = refOf("EndpointSlice", slice);
     const service = labels["kubernetes.io/service-name"];
     yield {
       rule: "service-endpoints-stale",
@@ -79,9 +82,10 @@ interface Proof {
 function proofOf(snapshot: Snapshot, slice: Slice, { targetRef, addresses = [] }: Endpoint): Proof | undefined {
   if (targetRef?.kind !== "Pod" || targetRef.name === undefined) return undefined;
   const { uid } = targetRef;
-  const named = namedRef("Pod", slice.metadata?.namespace, targetRef.name);
-  const pod = snapshot.get("Pod", named.namespace, named.name);
+  const pod = snapshot.get("Pod", slice.metadata?.namespace, targetRef.name);
+  if (pod !== undefined && isAt(pod, uid, addresses)) return undefined;
   if (pod === undefined) {
+    const named = namedRef("Pod", slice.metadata?.namespace, targetRef.name);
     if (!isLongGone(snapshot, slice, { ...named, ...(uid !== undefined && { uid }) })) return undefined;
     return { because: "the Pod does not exist any more", evidence: missing(named) };
   }
@@ -103,6 +107,12 @@ function proofOf(snapshot: Snapshot, slice: Slice, { targetRef, addresses = [] }
   );
   if (ips.length === 0 || ips.some((ip) => addresses.includes(ip))) return undefined;
   return { because: "the Pod has another address", evidence: field(ref, "status.podIP", pod.status?.podIP) };
+}
+
+/** Whether a live Pod of that uid has the one address: so it is with almost every endpoint, and there is no more to ask. */
+function isAt(pod: KubeObject<"Pod">, uid: string | undefined, addresses: readonly string[]): boolean {
+  const { status, metadata } = pod;
+  return addresses.length === 1 && addresses[0] === status?.podIP && uid === metadata?.uid && !isFinished(pod);
 }
 
 function isV6(address: string): boolean {
