@@ -5,13 +5,14 @@
 import { type Evidence, fact, field, missing } from "../findings/evidence.ts";
 import type { Observation } from "../findings/finding.ts";
 import { conditionOf, graceMs, hasSettled, isFinished, isGoingAway, isNamespaceGoingAway } from "../kube/guards.ts";
-import type { ContainerStatus, KindName, KubeObject } from "../kube/kinds.ts";
+import type { KindName, KubeObject } from "../kube/kinds.ts";
 import { keyOf, namedRef, type ObjectRef, qualifiedName, refOf } from "../kube/object-ref.ts";
 import { oncePerSnapshot, type Reference, referencesOf, templatedWorkloads, topOwnerOf } from "../kube/relations.ts";
 import { similarNames } from "../kube/similar.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { hourMs, parseTime } from "../kube/time.ts";
 import { type Analyzer, defineAnalyzer } from "./define.ts";
+import { podsNotWell } from "./rules/pod-containers.ts";
 
 type ConfigMap = KubeObject<"ConfigMap">;
 
@@ -133,21 +134,28 @@ function wantedConfigMaps(snapshot: Snapshot): ReadonlyMap<string, Wanted> {
     }
   }
   const templated = new Set(templatedWorkloads(snapshot).map(({ ref }) => keyOf(ref)));
+  // Siblings share one reference to their owner: its key is made once.
+  const byOwner = new Map<ObjectRef, boolean>();
+  const hasTemplate = (owner: ObjectRef): boolean => {
+    let has = byOwner.get(owner);
+    if (has === undefined) byOwner.set(owner, (has = templated.has(keyOf(owner))));
+    return has;
+  };
   for (const pod of snapshot.list("Pod")) {
-    const references = required(pod.spec);
-    if (references.length === 0) continue;
     const top = topOwnerOf(snapshot, pod);
     // A Pod that runs follows its template; one of an older revision is being replaced and starts no more.
-    const isTemplated = top !== undefined && templated.has(keyOf(top));
-    const isAtWork = isTemplated && !references.some((reference) => isBlockedAt(pod, reference));
-    if (isAtWork || isFinished(pod) || isGoingAway(snapshot, pod) || !hasSettled(snapshot, pod, graceMs.pod)) continue;
+    const isTemplated = top !== undefined && hasTemplate(top);
+    if (isTemplated && !podsNotWell(snapshot).has(pod)) continue;
+    if (isFinished(pod) || isGoingAway(snapshot, pod) || !hasSettled(snapshot, pod, graceMs.pod)) continue;
+    const references = required(pod.spec);
+    if (references.length === 0) continue;
     const by = refOf("Pod", pod);
     const owner = top ?? by;
     const scheduled = conditionOf(pod, "PodScheduled");
     const since = parseTime(scheduled?.lastTransitionTime);
     for (const reference of references) {
       const isWaiting = isBlockedAt(pod, reference);
-      if (!isWaiting && (isTemplated || templated.has(keyOf(owner)))) continue;
+      if (!isWaiting && isTemplated) continue;
       add(by.namespace ?? "", reference, {
         by,
         path: `spec.${reference.path}`,
@@ -172,7 +180,6 @@ function isBlockedAt(pod: KubeObject<"Pod">, { container }: Reference): boolean 
   const { nodeName } = pod.spec ?? {};
   if (nodeName === undefined || nodeName === "") return false;
   const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
-  if (pod.status?.phase !== "Pending" && !containerStatuses.some(isHeldUp) && !initContainerStatuses.some(isHeldUp) && !ephemeralContainerStatuses.some(isHeldUp)) return false;
   const statuses = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
   if (container === undefined) {
     // A volume: nothing of the Pod starts before all are mounted.
@@ -188,11 +195,6 @@ function isBlockedAt(pod: KubeObject<"Pod">, { container }: Reference): boolean 
     pod.status?.phase === "Pending" &&
     (status === undefined || (status.state?.waiting !== undefined && !hasRun(status.lastState)))
   );
-}
-
-/** Whether the kubelet says that it cannot make the container. */
-function isHeldUp({ state }: ContainerStatus): boolean {
-  return state?.waiting?.reason === "CreateContainerConfigError";
 }
 
 function hasRun(state: { readonly running?: unknown; readonly terminated?: unknown } | undefined): boolean {

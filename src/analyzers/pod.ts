@@ -15,6 +15,7 @@ import {
   lastTerminationOf,
   type Pod,
   type PodContainer,
+  podsNotWell,
 } from "./rules/pod-containers.ts";
 import {
   type ExitRule,
@@ -141,7 +142,7 @@ function* observationsOf(snapshot: Snapshot, one: Pod): Iterable<Observation<Pod
     yield waiting;
     return;
   }
-  const ofContainers = containersOf(one)
+  const ofContainers = (podsNotWell(snapshot).has(one) ? containersOf(one) : [])
     .map((container) => containerObservation(snapshot, one, container))
     .filter((observation) => observation !== undefined);
   if (ofContainers.length > 0) {

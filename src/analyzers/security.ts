@@ -252,11 +252,16 @@ function* context(pod: Pod, containers: readonly Place[]): Said {
     const { runAsNonRoot, runAsUser, capabilities } = container.securityContext ?? {};
     const wide = (capabilities?.add ?? []).filter((name) => wideCapabilities.has(name.replace(/^CAP_/, "")));
     if (wide.length > 0)
-      found.push({ words: "adds wide capabilities", path: `${contextPath(place)}.capabilities.add`, value: wide.join(", ") });
+      found.push({
+        words: "adds wide capabilities",
+        path: `${contextPath(place)}.capabilities.add`,
+        value: wide.join(", "),
+      });
     const user = runAsUser ?? spec.securityContext?.runAsUser;
     const isNonRoot =
       (runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true || (user !== undefined && user !== 0);
-    if (!isNonRoot) found.push({ words: "may run as root", path: `${contextPath(place)}.runAsNonRoot`, value: runAsNonRoot ?? null });
+    if (!isNonRoot)
+      found.push({ words: "may run as root", path: `${contextPath(place)}.runAsNonRoot`, value: runAsNonRoot ?? null });
   }
   if (found.length === 0) return;
   const ref = refOf("Pod", pod);

@@ -38,15 +38,18 @@ export function isGoingAway(snapshot: Snapshot, object: WithMetadata): boolean {
 
 /** Whether the namespace is being deleted (G15). */
 export function isNamespaceGoingAway(snapshot: Snapshot, name: string): boolean {
-  return namespacesGoingAway(snapshot).has(name);
+  const known = knownNamespaces(snapshot);
+  let isGoing = known.get(name);
+  if (isGoing === undefined) {
+    const namespace = snapshot.get("Namespace", undefined, name);
+    isGoing = namespace?.metadata?.deletionTimestamp !== undefined || namespace?.status?.phase === "Terminating";
+    known.set(name, isGoing);
+  }
+  return isGoing;
 }
 
-const namespacesGoingAway = oncePerSnapshot((snapshot): ReadonlySet<string> => {
-  const leaving = snapshot
-    .list("Namespace")
-    .filter(({ metadata, status }) => metadata?.deletionTimestamp !== undefined || status?.phase === "Terminating");
-  return new Set(leaving.map(({ metadata }) => metadata?.name ?? ""));
-});
+/** What was found of each namespace: every rule asks it of every object. */
+const knownNamespaces = oncePerSnapshot(() => new Map<string, boolean>());
 
 /** Milliseconds since `time` (RFC 3339 text or milliseconds), measured at the snapshot; undefined when not known. */
 export function ageOf(snapshot: Snapshot, time: string | number | undefined): number | undefined {

@@ -5,7 +5,7 @@
 import { type EventRecord, newestFirst } from "./events.ts";
 import type { Container, KindName, KubeObject, PodSpec } from "./kinds.ts";
 import { addTo } from "./grouping.ts";
-import { namedRef, type ObjectRef, refOf } from "./object-ref.ts";
+import { keyOf, namedRef, type ObjectRef, refOf } from "./object-ref.ts";
 import { type LabelSelector, mapMatches, selectorMatches } from "./selectors.ts";
 import type { Located, Snapshot } from "./snapshot.ts";
 
@@ -26,10 +26,7 @@ export function oncePerSnapshot<Value>(compute: (snapshot: Snapshot) => Value): 
 
 /** The reference to the controller of `object` (`controller: true`, else the only owner), present or not. */
 export function controllerOf(object: KubeObject): (ObjectRef & { readonly uid?: string }) | undefined {
-  const owners = object.metadata?.ownerReferences ?? [];
-  const [only] = owners;
-  const owner =
-    owners.length <= 1 ? only : owners.find(({ controller }) => controller === true);
+  const owner = controllerIn(object);
   if (owner?.kind === undefined || owner.name === undefined) return undefined;
   // Cluster-scoped owners of namespaced objects are rare; Node is the one that matters (static Pods).
   const namespace = owner.kind === "Node" ? undefined : object.metadata?.namespace;
@@ -37,19 +34,41 @@ export function controllerOf(object: KubeObject): (ObjectRef & { readonly uid?: 
   return owner.uid === undefined ? ref : { ...ref, uid: owner.uid };
 }
 
+function controllerIn({ metadata }: KubeObject): OwnerReference | undefined {
+  const owners = metadata?.ownerReferences;
+  if (owners === undefined || owners.length <= 1) return owners?.[0];
+  return owners.find(({ controller }) => controller === true);
+}
+
+type OwnerReference = NonNullable<NonNullable<KubeObject["metadata"]>["ownerReferences"]>[number];
+
 /**
  * The controllers above an object, nearest first: `[ReplicaSet, Deployment]`. Where the chain leaves the snapshot (an
  * owner that was not read, a CRD) its last known reference ends the list. Loops end.
  */
 export function ownersOf(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
-  const known = knownOwners(snapshot).get(object);
-  if (known !== undefined) return known;
-  const owners = findOwners(snapshot, object);
-  knownOwners(snapshot).set(object, owners);
-  return owners;
+  const owner = controllerIn(object);
+  if (owner === undefined) return [];
+  const located =
+    owner.uid === undefined || owner.kind === undefined || owner.name === undefined
+      ? undefined
+      : snapshot.byUid(owner.uid);
+  if (located === undefined) return findOwners(snapshot, object);
+  // Siblings share one list: that of their owner with its owners.
+  const known = knownChains(snapshot);
+  let chain = known.get(located.object);
+  if (chain === undefined) {
+    chain = [refOf(located.kind, located.object), ...findOwners(snapshot, located.object)];
+    // Owners that go round in a circle end where they began, and so are another list for each of them.
+    const isCircle = new Set(chain.map(keyOf)).size < chain.length;
+    if (isCircle) return findOwners(snapshot, object);
+    known.set(located.object, chain);
+  }
+  return chain;
 }
 
-const knownOwners = oncePerSnapshot(() => new WeakMap<KubeObject, readonly ObjectRef[]>());
+/** By owner: itself, and the controllers above it. */
+const knownChains = oncePerSnapshot(() => new Map<KubeObject, readonly ObjectRef[]>());
 
 function findOwners(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
   const owners: ObjectRef[] = [];

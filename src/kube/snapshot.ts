@@ -207,7 +207,10 @@ export function createSnapshot(input: SnapshotInput): Snapshot {
     get: (kind, namespace = "", name) => byName.get(kind)?.get(namespace)?.get(name),
     find(ref) {
       if (!isKindName(ref.kind)) return undefined;
-      const object = byName.get(ref.kind)?.get(ref.namespace ?? "")?.get(ref.name);
+      const object = byName
+        .get(ref.kind)
+        ?.get(ref.namespace ?? "")
+        ?.get(ref.name);
       return object === undefined ? undefined : { kind: ref.kind, object };
     },
     byUid: (uid) => uids.get(uid),

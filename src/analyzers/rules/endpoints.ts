@@ -250,8 +250,11 @@ export function declaredPorts(spec: PodSpec | undefined): readonly {
   readonly containerPort?: number;
   readonly protocol?: string;
 }[] {
-  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
-  return [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) => ports);
+  const { containers = [], initContainers = [] } = spec ?? {};
+  // Almost every Pod: nothing to be joined.
+  if (containers.length === 1 && initContainers.length === 0) return containers[0]?.ports ?? [];
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === "Always");
+  return [...containers, ...sidecars].flatMap(({ ports = [] }) => ports);
 }
 
 /** The Service that a name stands for, present or missing. */

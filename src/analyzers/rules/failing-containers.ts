@@ -12,6 +12,7 @@ import {
   lastTerminationOf,
   type Pod,
   type PodContainer,
+  podsNotWell,
 } from "./pod-containers.ts";
 
 /** A container whose log may say why it fails. */
@@ -36,7 +37,7 @@ export function failingContainers(snapshot: Snapshot): readonly FailingContainer
     string,
     { readonly rank: number; readonly restarts: number; readonly entry: FailingContainer }
   >();
-  for (const pod of snapshot.list("Pod")) {
+  for (const pod of podsNotWell(snapshot)) {
     if (pod.status?.phase === "Succeeded" || isGoingAway(snapshot, pod)) continue;
     for (const container of containersOf(pod)) {
       const failure = failureOf(snapshot, pod, container);

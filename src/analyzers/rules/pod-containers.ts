@@ -90,6 +90,56 @@ function findContainers(pod: Pod): readonly PodContainer[] {
   return found;
 }
 
+/**
+ * The Pods of which no rule about containers has anything to say are most of a cluster: they run and are ready, none of
+ * their containers waits or ever ended, but for init containers that did their work at once. These are the others.
+ */
+export const podsNotWell: (snapshot: Snapshot) => ReadonlySet<Pod> = oncePerSnapshot(
+  (snapshot) => new Set(snapshot.list("Pod").filter((pod) => !isWell(pod))),
+);
+
+function isWell(pod: Pod): boolean {
+  const {
+    phase,
+    containerStatuses = [],
+    initContainerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = pod.status ?? {};
+  return (
+    phase === "Running" &&
+    pod.metadata?.deletionTimestamp === undefined &&
+    containerStatuses.length > 0 &&
+    ephemeralContainerStatuses.length === 0 &&
+    containerStatuses.every(isAtWork) &&
+    initContainerStatuses.every(isDone) &&
+    isReady(pod)
+  );
+}
+
+function isAtWork({ ready, restartCount = 0, state, lastState }: ContainerStatus): boolean {
+  const { running, waiting, terminated } = state ?? {};
+  return (
+    ready !== false &&
+    restartCount === 0 &&
+    running !== undefined &&
+    waiting === undefined &&
+    terminated === undefined &&
+    lastState?.terminated === undefined
+  );
+}
+
+function isDone({ restartCount = 0, state, lastState }: ContainerStatus): boolean {
+  const { running, waiting, terminated } = state ?? {};
+  return (
+    restartCount === 0 &&
+    running === undefined &&
+    waiting === undefined &&
+    terminated?.exitCode === 0 &&
+    terminated.reason === "Completed" &&
+    lastState?.terminated === undefined
+  );
+}
+
 /** How its last run ended: the present state when it is down, else that of the run before. */
 export function lastTerminationOf({ status }: PodContainer):
   | {

@@ -7,7 +7,7 @@ import { eventEvidence, type Evidence, fact, field, missing } from "../../findin
 import type { Observation, Rule } from "../../findings/finding.ts";
 import type { Severity } from "../../findings/severity.ts";
 import { conditionOf, graceMs, hasSettled, isFinished, isGoingAway, isNamespaceGoingAway } from "../../kube/guards.ts";
-import { type ContainerStatus, isKindName, type KindName, type KubeObject, type PodSpec } from "../../kube/kinds.ts";
+import { isKindName, type KindName, type KubeObject, type PodSpec } from "../../kube/kinds.ts";
 import { configErrorCause } from "../../kube/messages/container-create.ts";
 import { keyNamed, mountCause, volumeNamed } from "../../kube/messages/mount.ts";
 import { compareRefs, keyOf, namedRef, type ObjectRef, refOf } from "../../kube/object-ref.ts";
@@ -22,7 +22,7 @@ import {
 } from "../../kube/relations.ts";
 import type { Snapshot } from "../../kube/snapshot.ts";
 import { minuteMs, parseTime } from "../../kube/time.ts";
-import { currentEvents, isStatic, type Pod } from "./pod-containers.ts";
+import { currentEvents, isStatic, type Pod, podsNotWell } from "./pod-containers.ts";
 
 export type ReferenceRule =
   | "secret-missing"
@@ -238,7 +238,7 @@ function isOver(job: KubeObject<"Job"> | undefined): boolean {
 
 /** Whether the Pod waits for just this object. */
 function isBlockedBy(snapshot: Snapshot, pod: Pod, { kind, name }: Reference): boolean {
-  if (!hasSettled(snapshot, pod, graceMs.pod)) return false;
+  if (!podsNotWell(snapshot).has(pod) || !hasSettled(snapshot, pod, graceMs.pod)) return false;
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   if (kind === "Secret") {
     const isConfig = statuses.some(({ state }) => {
@@ -318,10 +318,7 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
     if (!entry.pods.some((one) => one.name === ref.name)) entry.pods.push(ref);
     found.set(slot, entry);
   };
-  for (const pod of snapshot.list("Pod")) {
-    const isPending = pod.status?.phase === "Pending";
-    if (!isPending && !hasConfigError(pod.status?.initContainerStatuses) && !hasConfigError(pod.status?.containerStatuses))
-      continue;
+  for (const pod of podsNotWell(snapshot)) {
     if (isFinished(pod) || isGoingAway(snapshot, pod) || !hasSettled(snapshot, pod, graceMs.pod)) continue;
     const ref = refOf("Pod", pod);
     const lists = [
@@ -341,7 +338,7 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
         );
       }
     }
-    if (!isPending || (pod.spec?.nodeName ?? "") === "") continue;
+    if (pod.status?.phase !== "Pending" || (pod.spec?.nodeName ?? "") === "") continue;
     for (const event of currentEvents(snapshot, ref, ["FailedMount"])) {
       const cause = mountCause(event.message);
       const key = keyNamed(event.message);
@@ -365,10 +362,6 @@ function* secretKeyObservations(snapshot: Snapshot): Iterable<Observation<Refere
       params: { pod: pods[0]?.name ?? "" },
     };
   }
-}
-
-function hasConfigError(statuses: readonly ContainerStatus[] | undefined): boolean {
-  return statuses?.some(({ state }) => state?.waiting?.reason === "CreateContainerConfigError") === true;
 }
 
 /** Objects of the same kind and namespace whose names are near the one that is missing: a slip of the pen, mostly. */
