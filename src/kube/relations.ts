@@ -47,6 +47,18 @@ type OwnerReference = NonNullable<NonNullable<KubeObject["metadata"]>["ownerRefe
  * owner that was not read, a CRD) its last known reference ends the list. Loops end.
  */
 export function ownersOf(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
+  const known = knownOwners(snapshot);
+  let owners = known.get(object);
+  if (owners === undefined) {
+    owners = sharedOwners(snapshot, object);
+    known.set(object, owners);
+  }
+  return owners;
+}
+
+const knownOwners = oncePerSnapshot(() => new Map<KubeObject, readonly ObjectRef[]>());
+
+function sharedOwners(snapshot: Snapshot, object: KubeObject): readonly ObjectRef[] {
   const owner = controllerIn(object);
   if (owner === undefined) return [];
   const located =
