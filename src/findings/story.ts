@@ -53,6 +53,8 @@ export interface Story {
   readonly object: ObjectRef;
   readonly now: Condition;
   readonly incidents: readonly { readonly role: StoryRole; readonly incident: Incident }[];
+  /** Of a Namespace: the incidents that something in it is part of, worst first. */
+  readonly within: readonly Incident[];
   readonly neighbours: readonly Neighbour[];
   /** Oldest first: of the object, and of the Pods and ReplicaSets that it controls. */
   readonly events: readonly EventRecord[];
@@ -90,6 +92,7 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
       const role = roleIn(incident, object);
       return role === undefined || incident.severity === "risk" ? [] : [{ role, incident }];
     }),
+    within: object.kind === "Namespace" ? report.incidents.filter((incident) => isWithin(incident, object)) : [],
     neighbours,
     events: eventsAround(snapshot, object),
     checkedBy: checkers
@@ -135,6 +138,17 @@ function roleIn({ root, members, chain, affected }: Incident, object: ObjectRef)
     return "symptom";
   const touched = [...chain, ...affected.workloads, ...affected.services, ...members.flatMap(({ related }) => related)];
   return touched.some(isOne) ? "affected" : undefined;
+}
+
+/** Whether something in the namespace is part of the incident, other than the namespace itself. */
+function isWithin(incident: Incident, namespace: ObjectRef): boolean {
+  return (
+    incident.severity !== "risk" &&
+    roleIn(incident, namespace) === undefined &&
+    incident.members.some(({ objects, owner }) =>
+      [...objects, ...(owner === undefined ? [] : [owner])].some((ref) => ref.namespace === namespace.name),
+    )
+  );
 }
 
 // ---- neighbours -----------------------------------------------------------------------------------------------------------

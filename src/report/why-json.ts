@@ -5,7 +5,9 @@ import { findingJson, incidentJson, refJson, timeText } from "./json.ts";
 /** The story of one object as JSON, ending in a newline; incidents and findings as in the report. */
 export function renderWhyJson(story: Story): string {
   const findings = new Map(
-    story.incidents.flatMap(({ incident }) => incident.members.map((member) => [member.id, member] as const)),
+    [...story.incidents.map(({ incident }) => incident), ...story.within].flatMap(({ members }) =>
+      members.map((member) => [member.id, member] as const),
+    ),
   );
   const { cluster, takenAt, object, now, neighbours, checkedBy, gaps } = story;
   const value = {
@@ -18,6 +20,7 @@ export function renderWhyJson(story: Story): string {
     ...(now.severity !== undefined && { severity: now.severity }),
     ...(now.because !== undefined && { because: refJson(now.because) }),
     incidents: story.incidents.map(({ role, incident }) => ({ role, ...incidentJson(incident) })),
+    ...(story.within.length > 0 && { within: story.within.map(incidentJson) }),
     findings: [...findings.values()].map(findingJson),
     neighbours: neighbours.map(({ object: near, words, ...rest }) => ({
       object: refJson(near),

@@ -9,6 +9,7 @@ import { counted, formatMoment, objectName, sameObject, someOf } from "./words.t
 
 const shownNeighbours = 12;
 const shownFine = 8;
+const shownWithin = 12;
 const shownEvents = 12;
 const widestProse = 120;
 const messageLimit = 240;
@@ -19,6 +20,7 @@ export function renderWhy(story: Story, options: Omit<TextOptions, "flat">): str
   const parts = [
     headLines(story, width, options),
     ...incidentParts(story, options),
+    withinLines(story, width, options),
     neighbourLines(story, width, options),
     eventLines(story, width, options),
     fineLines(story, width, options.palette),
@@ -60,7 +62,7 @@ function paintOf(
 }
 
 function headLines(
-  { object, now, cluster, takenAt, incidents }: Story,
+  { object, now, cluster, takenAt, incidents, within }: Story,
   width: number,
   { palette, unicode }: Omit<TextOptions, "flat">,
 ): readonly string[] {
@@ -68,7 +70,9 @@ function headLines(
   const state =
     now.state === "fine" && incidents.some(({ role }) => role === "affected")
       ? "fine itself, but touched by what is wrong elsewhere"
-      : stateOf(now);
+      : now.state === "fine" && within.length > 0
+        ? "fine itself, but not all that is in it"
+        : stateOf(now);
   const facts = [objectName(object), ...(now.words === "" || now.state === "missing" ? [] : [clean(now.words)]), state];
   const paint = paintOf(now, palette);
   return [
@@ -89,6 +93,27 @@ function incidentParts(
     options.palette.dim(roleWords[role]),
     ...renderIncident(incident, takenAt, options),
   ]);
+}
+
+/** What is wrong in a namespace, a line for each: `analyze -n` tells it whole. */
+function withinLines(
+  { within, object }: Story,
+  width: number,
+  { palette, unicode }: Omit<TextOptions, "flat">,
+): readonly string[] {
+  if (within.length === 0) return [];
+  const lines = within.slice(0, shownWithin).flatMap(({ severity, root }) => {
+    const mark = unicode ? (severity === "critical" ? "✖" : "▲") : "x";
+    const paint = severity === "critical" ? palette.critical : palette.warning;
+    const text = `${objectName(root.cause ?? root.owner ?? root.object)}: ${clean(root.title)}`;
+    return wrap(text, width - 4).map((line, index) => `  ${index === 0 ? paint(mark) : " "} ${line}`);
+  });
+  const more = within.length - shownWithin;
+  return [
+    palette.strong(`Wrong in it: ${counted(within.length, "incident")}`),
+    ...lines,
+    palette.dim(`  ${more > 0 ? `and ${more} more; ` : ""}all of it: k8sgpt analyze -n ${clean(object.name)}`),
+  ];
 }
 
 function neighbourLines(

@@ -107,6 +107,21 @@ describe("why, in the broken shop", () => {
     expect(text).toContain("and fine:");
   });
 
+  test("a namespace: what is wrong in it, a line for each", async () => {
+    const story = await told("ns", "shop");
+    expect(story.now.state).toBe("fine");
+    expect(story.incidents).toEqual([]);
+    expect(story.within.map(({ root }) => root.rule)).toContain("configmap-missing");
+    const text = renderWhy(story, { width: 100, palette: plain, unicode: true });
+    expect(text).toContain("Namespace shop · Active · fine itself, but not all that is in it");
+    expect(text).toMatch(/Wrong in it: \d+ incidents\n {2}✖ /);
+    expect(text).toContain("ConfigMap shop/cart-config: A ConfigMap that workloads name does not exist");
+    expect(text).toContain("all of it: k8sgpt analyze -n shop");
+    const { within, findings } = JSON.parse(renderWhyJson(story));
+    const ids = new Set(findings.map(({ id }: { id: string }) => id));
+    for (const incident of within) for (const id of incident.findings) expect(ids).toContain(id);
+  });
+
   test("JSON refers to findings by id, and is the same each time", async () => {
     const [first, second] = [
       renderWhyJson(await told("svc", "cart")),

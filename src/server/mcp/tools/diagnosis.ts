@@ -178,6 +178,9 @@ export const diagnosisTools: readonly Tool[] = [
         object: place(story.object),
         now: `${story.now.state}${story.now.words === "" ? "" : `: ${story.now.words}`}`,
         incidents: story.incidents.map(({ role, incident }) => ({ role, ...incidentLines(incident, story.takenAt) })),
+        ...(story.within.length > 0 && {
+          within: story.within.map((incident) => incidentLines(incident, story.takenAt)),
+        }),
         neighbours: near.slice(0, 20).map((one) => ({
           object: place(one.object),
           side: one.side,
