@@ -81,6 +81,9 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
   const byObject = findingsByObject(report.findings);
   const neighbours = neighboursOf(snapshot, object, byObject);
   const kinds = new Set([object.kind, ...neighbours.map(({ object: { kind } }) => kind)]);
+  // A ReplicaSet or Job has no finding of its own where its owner has one: its Pods tell what it is part of.
+  const uid = isKindName(object.kind) ? snapshot.find(object)?.object.metadata?.uid : undefined;
+  const parts = new Set(podsOwnedBy(snapshot, uid).map((pod) => keyOf(refOf("Pod", pod))));
   const isCustom = customOf(snapshot, object) !== undefined;
   const resources = new Set([...kinds].filter(isKindName).map((kind) => resourceName(kindDefinition(kind))));
   return {
@@ -89,7 +92,7 @@ export function storyOf(snapshot: Snapshot, report: Report, object: ObjectRef, c
     object,
     now: conditionNow(snapshot, object, byObject),
     incidents: report.incidents.flatMap((incident) => {
-      const role = roleIn(incident, object);
+      const role = roleIn(incident, object) ?? (hasPartIn(incident, parts) ? "symptom" : undefined);
       return role === undefined || incident.severity === "risk" ? [] : [{ role, incident }];
     }),
     within: object.kind === "Namespace" ? report.incidents.filter((incident) => isWithin(incident, object)) : [],
@@ -138,6 +141,10 @@ function roleIn({ root, members, chain, affected }: Incident, object: ObjectRef)
     return "symptom";
   const touched = [...chain, ...affected.workloads, ...affected.services, ...members.flatMap(({ related }) => related)];
   return touched.some(isOne) ? "affected" : undefined;
+}
+
+function hasPartIn({ members }: Incident, parts: ReadonlySet<string>): boolean {
+  return parts.size > 0 && members.some(({ objects }) => objects.some((ref) => parts.has(keyOf(ref))));
 }
 
 /** Whether something in the namespace is part of the incident, other than the namespace itself. */

@@ -72,7 +72,9 @@ function headLines(
       ? "fine itself, but touched by what is wrong elsewhere"
       : now.state === "fine" && within.length > 0
         ? "fine itself, but not all that is in it"
-        : stateOf(now);
+        : now.state === "unsettled" && now.because === undefined && incidents.length > 0
+          ? "not as it should be"
+          : stateOf(now);
   const facts = [objectName(object), ...(now.words === "" || now.state === "missing" ? [] : [clean(now.words)]), state];
   const paint = paintOf(now, palette);
   return [

@@ -107,6 +107,16 @@ describe("why, in the broken shop", () => {
     expect(text).toContain("and fine:");
   });
 
+  test("a ReplicaSet, whose Deployment has the finding", async () => {
+    const story = await told("rs", "cart-5fcf7f864d");
+    expect(story.incidents.map(({ role, incident }) => [role, incident.root.rule])).toEqual([
+      ["symptom", "configmap-missing"],
+    ]);
+    expect(renderWhy(story, { width: 100, palette: plain, unicode: true })).toMatch(
+      /^ReplicaSet shop\/cart-5fcf7f864d · 0 of 2 ready · not as it should be\n/,
+    );
+  });
+
   test("a namespace: what is wrong in it, a line for each", async () => {
     const story = await told("ns", "shop");
     expect(story.now.state).toBe("fine");
