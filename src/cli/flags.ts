@@ -57,6 +57,8 @@ export interface AnalyzeFlags extends ReadingFlags {
   readonly aiBudget?: string;
   readonly dryRunExplain?: boolean;
   readonly interactive?: boolean;
+  readonly watch?: boolean;
+  readonly interval?: string;
 }
 
 export interface BaselineFlags extends ReadingFlags {

@@ -73,6 +73,7 @@ async function runCommand(
   const [names = ""] = operands;
   switch (path) {
     case "analyze":
+      if (typed.watch === true) return (await import("./watch.ts")).runWatch(typed, terminal);
       return (await import("./analyze.ts")).runAnalyze(typed, terminal);
     case "baseline":
       return (await import("./analyze.ts")).runBaseline(typed, terminal);

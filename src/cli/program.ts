@@ -165,6 +165,8 @@ export function createProgram(run: Run): Command {
     .option("--ai-timeout <duration>", "give up on one explanation after this long", "60s")
     .option("--ai-budget <limits>", "spend at most this: calls=20, tokens=50k, or both")
     .option("--dry-run-explain", "print exactly what --explain would send, and send nothing")
+    .option("--watch", "keep looking, and tell what is new, worse, better or resolved; Ctrl-C ends it")
+    .option("--interval <duration>", "how long --watch waits between two looks", "30s")
     .option("-i, --interactive", "after --explain, answer questions about the incidents on the terminal")
     .addHelpText(
       "after",
@@ -179,6 +181,7 @@ export function createProgram(run: Run): Command {
         ["kubectl get all -A -o yaml | k8sgpt analyze --from -", "without a connection of its own"],
         ["k8sgpt analyze --context prod,develop", "several clusters in one report; also 'prod-*', --all-contexts"],
         ["k8sgpt analyze --from monday.tar.gz --from friday.tar.gz", "several saved ones"],
+        ["k8sgpt analyze -n shop --watch", "tell what changes, as a log"],
         ["k8sgpt analyze --explain --backend ollama", "explained by a model on this machine"],
         ["k8sgpt analyze --explain --dry-run-explain", "what would be sent, masked"],
         ["k8sgpt analyze --explain --interactive", "then ask about what was found"],

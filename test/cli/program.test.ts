@@ -68,6 +68,8 @@ describe("flags", () => {
         "cache",
         "refreshCache",
         "aiTimeout",
+        "watch",
+        "interval",
         "aiBudget",
         "dryRunExplain",
         "interactive",

@@ -86,6 +86,10 @@ describe("wrong words", () => {
     [["snapshot", "-o", "x.tgz", "--all-contexts"], "reads one cluster, and --all-contexts", "Name one of them"],
     [["filters", "add", "Ghost"], 'There is no filter "Ghost"', "filters list"],
     [["filters", "add", "Pod,"], "empty name", "commas"],
+    [["analyze", "--watch", "--from", "x"], "--watch and --from do not go together: a saved cluster", "Leave one"],
+    [["analyze", "--watch", "-o", "html"], "--watch cannot be written as html", "-o ndjson"],
+    [["analyze", "--watch", "--fail-on", "critical"], "--watch and --fail-on do not go together", "Leave one"],
+    [["analyze", "--watch", "--interval", "10ms"], "--interval 10ms is too short", "second"],
     [["snapshot", "-o", "dump.zip"], "does not end in .tar.gz", "dump.zip.tar.gz"],
   ])("%j", async (words, error, next) => {
     const { code, stdout, stderr } = await k8sgpt(words);
