@@ -277,6 +277,34 @@ describe.each(Object.entries(vendors))("%s", (name, { base = "", provider = {} }
   });
 });
 
+test("who may not read everything is told whose names the masking cannot know", async () => {
+  const rules = [{ apiGroups: [""], resources: ["pods", "namespaces", "events"], verbs: ["get", "list"] }];
+  const role = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: { name: "pods-only" },
+    rules,
+  };
+  await lab.client().apply([
+    role,
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "pods-only" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "pods-only" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "podia" }],
+    },
+  ]);
+  const certificate = await lab.clientCertificate("podia");
+  const kubeconfig = await lab.kubeconfigFor({ user: "podia", certificate });
+  const words = ["analyze", "-e", "-c", "-b", "noopai", "--kubeconfig", kubeconfig, "-o", "json"];
+  const { stdout, stderr } = await k8sgpt(words);
+  expect(stderr).toMatch(
+    /^warning: \w+, \w+, \w+, \w+ and \d+ kinds more could not be read: names of these are masked only/m,
+  );
+  expect((JSON.parse(stdout) as { incidents: readonly Incident[] }).incidents.length).toBeGreaterThan(0);
+});
+
 function linesOf(path: string): readonly Readonly<Record<string, unknown>>[] {
   return readFileSync(path, "utf8")
     .trim()

@@ -50,8 +50,17 @@ export function isGenerated(rest: string): boolean {
   return generated.test(rest);
 }
 
-/** An empty dictionary. It grows with `learn`, and with what `mask` recognises by its form: addresses, hosts, users. */
-export function createDictionary(): Dictionary {
+/** What somebody wants masked besides: whatever `pattern` (global) matches gets tokens that begin with `name`. */
+export interface MaskRule {
+  readonly name: Stem;
+  readonly pattern: RegExp;
+}
+
+/**
+ * An empty dictionary. It grows with `learn`, with what `mask` recognises by its form: addresses, hosts, users, and with
+ * what `rules` match.
+ */
+export function createDictionary(rules: readonly MaskRule[] = []): Dictionary {
   const tokens = new Map<string, string>();
   const values = new Map<string, string>();
   /** The last number given out for a stem. */
@@ -107,6 +116,13 @@ export function createDictionary(): Dictionary {
     else if (digest.test(run)) learn(run, "digest");
   };
   const learnFromText = (text: string) => {
+    for (const { name, pattern } of rules) {
+      for (const [found] of text.matchAll(pattern)) {
+        // A word that is matched alone is meant, whatever else it may be.
+        if (isRun(found) && isKept(found) && !tokens.has(found) && !values.has(found)) set(found, nextToken(name));
+        for (const run of runsIn(found)) learn(run, name);
+      }
+    }
     if (text.includes("@")) {
       for (const [, user = "", host = ""] of text.matchAll(
         /([A-Za-z0-9._%+-]{1,64})@(?=[A-Za-z0-9:])([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?/g,

@@ -15,6 +15,7 @@ import { redacted } from "./credentials.ts";
 import {
   createDictionary,
   type Dictionary,
+  type MaskRule,
   isGenerated,
   learnImage,
   mapRuns,
@@ -144,8 +145,8 @@ const order: readonly KindName[] = [
 ];
 
 /** All names of a snapshot. For text about it: findings, explanations, answers. */
-export function dictionaryOf(input: SnapshotInput): Dictionary {
-  const dictionary = createDictionary();
+export function dictionaryOf(input: SnapshotInput, rules: readonly MaskRule[] = []): Dictionary {
+  const dictionary = createDictionary(rules);
   const kinds = [...order, ...kindNames.filter((kind) => !order.includes(kind))];
   for (const text of textsOf(input)) dictionary.avoid(text);
   dictionary.avoid("cluster-1");

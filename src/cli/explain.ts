@@ -17,6 +17,7 @@ import {
 import { hostGuard } from "../ai/door.ts";
 import { type AuditFile, openAuditFile } from "../audit.ts";
 import { readAiBudget } from "../config/ai.ts";
+import { readMaskRules } from "../config/anonymize.ts";
 import { readCache, readCacheTtl } from "../config/cache.ts";
 import { configPlace } from "../config/place.ts";
 import { readPolicies } from "../config/policy.ts";
@@ -24,6 +25,7 @@ import { readPrompts } from "../config/prompts.ts";
 import { maskingFor } from "../engine/explain.ts";
 import { Fault, messageOf } from "../fault.ts";
 import type { Incident, Report } from "../findings/report.ts";
+import { compareText } from "../kube/object-ref.ts";
 import type { SnapshotInput } from "../kube/snapshot.ts";
 import { clean } from "../report/layout.ts";
 import { counted, isProblem } from "../report/words.ts";
@@ -135,13 +137,14 @@ export async function prepareExplaining(
   });
   const place = configPlace(flags.config, terminal);
   const prompts = await readPrompts(place);
+  const rules = await readMaskRules(place);
   const cacheConfig = flags.cache && !isDry ? await readCache(place, terminal) : undefined;
   const ttlMs = cacheConfig === undefined ? undefined : await readCacheTtl(place);
   // A setting that is missing is told now, not after a cluster was read.
   const backend = isDry || chosen === undefined ? undefined : await allowedBackend(flags, chosen, terminal);
 
   const questionsOf = (report: Report, input: SnapshotInput | undefined) => {
-    const masking = maskingFor(report, input, anonymized);
+    const masking = maskingFor(report, input, anonymized, rules);
     const asked = report.incidents.filter(isProblem);
     const { serverVersion } = report.cluster;
     return { masking, questions: questionsAbout(asked, { masking, anonymized, language, serverVersion, prompts }) };
@@ -155,6 +158,12 @@ export async function prepareExplaining(
       if (questions.length > 0) {
         terminal.tell(
           `note: Explaining ${counted(questions.length, "incident")} with ${backendText(atHost(chosen, backend))}; ${masked}`,
+        );
+      }
+      const unread = anonymized && questions.length > 0 ? unreadKinds(input) : [];
+      if (unread.length > 0) {
+        terminal.tell(
+          `warning: ${some(unread)} could not be read: names of these are masked only where a finding holds them`,
         );
       }
       // Settings without an equivalent are known now; what a model refuses shows itself while it is asked.
@@ -316,6 +325,18 @@ function liveLine(
       onProgress(`${head(done)}: ${words.length <= room ? words : `…${words.slice(words.length - room)}`}`);
     },
   };
+}
+
+/** The kinds whose names the masking may not know. */
+function unreadKinds(input: SnapshotInput | undefined): readonly string[] {
+  // A dump holds what it holds: no names of other objects come from it.
+  const lost = input?.cluster.source === "live" ? input.reads.filter(({ state }) => state === "unread") : [];
+  return [...new Set(lost.map(({ kind }) => kind))].toSorted(compareText);
+}
+
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(", ");
+  return names.length > 4 ? `${shown} and ${names.length - 4} kinds more` : shown;
 }
 
 /** `chosen` with the server that is asked for its place. */

@@ -1,5 +1,5 @@
 /** What explaining needs of an analysis beside its report: the names to mask. */
-import { createDictionary } from "../anonymize/dictionary.ts";
+import { createDictionary, type MaskRule } from "../anonymize/dictionary.ts";
 import { credentialsOnly, type Masking } from "../anonymize/plain.ts";
 import { dictionaryOf } from "../anonymize/snapshot.ts";
 import type { Report } from "../findings/report.ts";
@@ -8,11 +8,16 @@ import type { SnapshotInput } from "../kube/snapshot.ts";
 
 /**
  * How text about `report` is masked: every name of what was read, and every name that a finding holds, also of objects
- * that do not exist or whose kind was not read.
+ * that do not exist or whose kind was not read. `rules` say what else.
  */
-export function maskingFor(report: Report, input: SnapshotInput | undefined, anonymized: boolean): Masking {
+export function maskingFor(
+  report: Report,
+  input: SnapshotInput | undefined,
+  anonymized: boolean,
+  rules: readonly MaskRule[] = [],
+): Masking {
   if (!anonymized) return credentialsOnly;
-  const dictionary = input === undefined ? createDictionary() : dictionaryOf(input);
+  const dictionary = input === undefined ? createDictionary(rules) : dictionaryOf(input, rules);
   const learn = ({ kind, namespace, name }: ObjectRef): void => {
     if (namespace !== undefined) dictionary.learn(namespace, "ns");
     dictionary.learn(name, kind === "Namespace" ? "ns" : kind.toLowerCase());

@@ -93,6 +93,17 @@ describe("mask", () => {
   });
 });
 
+describe("rules of the user", () => {
+  it("mask what they match, run by run, and give it back", () => {
+    const dictionary = createDictionary([{ name: "ticket", pattern: /ACME-\d+(?: and \d+)?|\bnodes\b/gu }]);
+    const text = "see ACME-17 and 18, ACME-17 again, not ACMEX-17; nodes";
+    const out = dictionary.mask(text);
+    // A word that every cluster has is masked when it is matched alone.
+    expect(out).toBe("see ticket-1 and 18, ticket-1 again, not ACMEX-17; ticket-2");
+    expect(dictionary.unmask(out)).toBe(text);
+  });
+});
+
 describe("unmask", () => {
   it("gives back names, whatever the case and the marks around them", () => {
     const { mask, unmask } = shop();

@@ -1,10 +1,13 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { shopFile } from "../ai/shop.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { namesOf, wordsOf } from "../ai/names.ts";
+import { brokenShop, shopFile } from "../ai/shop.ts";
 import { emptyHome } from "./fake-terminal.ts";
 
+/** What was sent by runs that mask, of all tests: no name of the cluster may be in it. */
+let masked: string[] = [];
 /** Speaks as much of OpenAI's API as one question needs, and keeps what it was sent. */
 const bodies: string[] = [];
 let status = 200;
@@ -28,6 +31,7 @@ beforeAll(async () => {
     request.setEncoding("utf8").on("data", (part: string) => void (body += part));
     request.on("end", () => {
       bodies.push(body);
+      masked.push(body);
       if (refusing !== undefined && body.includes(`"${refusing}"`)) {
         answer.statusCode = 400;
         answer
@@ -54,6 +58,19 @@ beforeAll(async () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   baseURL = `http://127.0.0.1:${address.port}/v1`;
+});
+let names: readonly string[] = [];
+beforeAll(async () => {
+  names = namesOf((await brokenShop()).input);
+});
+afterEach(() => {
+  const bodiesOf = masked.map((body) => JSON.parse(body) as { readonly messages: readonly { content: string }[] });
+  const sent = wordsOf(masked.join("\n").replaceAll("\\n", "\n"));
+  // The first message is our own words.
+  const own = wordsOf(bodiesOf.map(({ messages }) => messages[0]?.content ?? "").join("\n"));
+  masked = [];
+  const leaked = names.filter((name) => sent.has(name) && !own.has(name));
+  if (leaked.length > 0) throw new Error(`names of the cluster were sent: ${leaked.join(", ")}`);
 });
 afterAll(() => server.close());
 
@@ -208,6 +225,7 @@ describe("analyze --explain", () => {
     const { stderr } = await run([...shop, "-e", "-c", "--no-anonymize"]);
     expect(stderr).toContain("names are not masked, credentials are removed");
     expect(bodies.join()).toContain("cart-config");
+    masked = [];
     bodies.length = 0;
     await run([...shop, "-e", "-c", "-a"]);
     expect(bodies.join()).not.toContain("cart-config");
@@ -373,6 +391,18 @@ describe("what the config says of explaining", () => {
     }
   });
 
+  test("anonymize.rules: what else is masked, and put back", async () => {
+    const rule = "{ name: remark, regex: '(?<=the specified )\\w+' }";
+    const { run } = await configured(`anonymize: { rules: [${rule}] }\n`);
+    const words = [...shop, "-e", "--dry-run-explain", "-n", "batch"];
+    const { stdout } = await run(words);
+    expect(stdout).toContain("Job has reached the specified remark-1 limit");
+    expect(stdout).not.toContain("backoff limit");
+    const plain = await run(words.filter((word) => word !== "--dry-run-explain"));
+    expect(plain.code).toBe(0);
+    expect(bodies.join()).toContain("the specified remark-1 limit");
+  });
+
   test("cache.ttl and --refresh-cache", { timeout: 30_000 }, async () => {
     const { run, folder } = await configured("cache: { ttl: 1h }\n");
     const cache = join(folder, ".cache", "k8sgpt");
@@ -408,6 +438,9 @@ describe("what the config says of explaining", () => {
     ["cache: { ttl: 0 }\n", "cache.ttl is no amount above zero"],
     ["cache: { maxBytes: -1 }\n", "cache.maxBytes is no amount above zero"],
     ["ai: { allowedHosts: [] }\n", "ai.allowedHosts is empty"],
+    ["anonymize: { rules: {} }\n", "anonymize.rules is no list"],
+    ["anonymize: { rules: [{ regex: a }] }\n", "anonymize.rules[0] needs a name"],
+    ["anonymize: { rules: [{ name: ab, regex: '(' }] }\n", "anonymize.rules[0]: Invalid regular expression"],
   ])("%j is told before anything is read", async (text, why) => {
     const { run } = await configured(text);
     const { code, stderr } = await run(["analyze", "--from", "/nowhere", "-e"]);
