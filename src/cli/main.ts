@@ -27,14 +27,15 @@ import { processTerminal, type Terminal } from "./terminal.ts";
 /** Runs the command that `words` name and gives the exit code. */
 export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode: number = exitCodes.done;
+  // `--version` is what people type first at an unknown tool.
+  const asked = words[0] === "--version" ? ["version", ...words.slice(1)] : words;
   const program = createProgram(async (path, operands, flags) => {
     exitCode = await runCommand(program, path, operands, flags, terminal);
-  });
+  }, asked);
   const output: string[] = [];
   quietly(program, output, terminal);
   try {
-    // `--version` is what people type first at an unknown tool.
-    await program.parseAsync(words[0] === "--version" ? ["version", ...words.slice(1)] : words, { from: "user" });
+    await program.parseAsync(asked, { from: "user" });
     return exitCode;
   } catch (error) {
     if (isCommanderError(error)) {

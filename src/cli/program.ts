@@ -86,9 +86,61 @@ function optionDescription(option: Option): string {
   return isEmptyList ? option.description : new Help().optionDescription(option);
 }
 
-/** The whole command line. `run` is called once, for the command that was named. */
-export function createProgram(run: Run): Command {
-  const program = new Command("k8sgpt");
+/**
+ * A command that this start does not name: its name, description and arguments, as the help of what is above it shows
+ * them. Of its flags that help tells only that there are some, and to make two hundred takes as long as all else that
+ * `--help` does.
+ */
+class Outline extends Command {
+  override createCommand(name?: string): Command {
+    return new Outline(name);
+  }
+
+  override option(..._given: readonly unknown[]): this {
+    return this.addOption(someOption);
+  }
+
+  override requiredOption(..._given: readonly unknown[]): this {
+    return this.addOption(someOption);
+  }
+
+  override addOption(_given: Option): this {
+    return this.options.length > 0 ? this : super.addOption(someOption);
+  }
+
+  override addHelpText(..._given: readonly unknown[]): this {
+    return this;
+  }
+}
+
+const someOption = new Option("--some");
+
+/** The command line of a start with `words`: commands that none of them names are outlines. */
+class Program extends Command {
+  readonly #words: ReadonlySet<string> | undefined;
+
+  constructor(words: readonly string[] | undefined) {
+    super("k8sgpt");
+    this.#words = words === undefined ? undefined : new Set(words.map((word) => aliases[word] ?? word));
+  }
+
+  override createCommand(name = ""): Command {
+    return this.#words === undefined || this.#words.has(name) ? new Command(name) : new Outline(name);
+  }
+}
+
+const aliases: Readonly<Record<string, string>> = { analyse: "analyze", filter: "filters" };
+
+/** What needs every flag of every command. */
+const wantsAll: ReadonlySet<string> = new Set(["completion", "__complete"]);
+
+/**
+ * The whole command line. `run` is called once, for the command that was named.
+ *
+ * @param words What was typed, when only that is to be understood: the flags of other commands are left out.
+ */
+export function createProgram(run: Run, words?: readonly string[]): Command {
+  const program = new Program(words?.some((word) => wantsAll.has(word)) === true ? undefined : words);
   const does =
     (path: string) =>
     async (...given: readonly unknown[]): Promise<void> => {
