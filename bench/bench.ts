@@ -23,7 +23,10 @@ const results: { name: string; value: number; unit: string; limit: number | unde
 
 function tell(name: string, value: number, unit: string, note = "", limit = budget[name]): void {
   results.push({ name, value, unit, limit, note });
-  process.stdout.write(`${name.padEnd(30)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(10)} ${note}\n`);
+  const judged = limit === undefined ? "" : `${value > limit ? "over" : "within"} ${limit}`;
+  process.stdout.write(
+    `${name.padEnd(30)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(11)} ${judged.padEnd(10)} ${note}\n`,
+  );
 }
 
 const time = async (command: readonly string[], env?: Readonly<Record<string, string>>): Promise<number> =>
@@ -105,6 +108,7 @@ async function crowd(): Promise<void> {
       "x floor",
       `${whole.oursMs.toFixed(0)} ms against ${whole.baselineMs.toFixed(0)} ms, ${all.length} kinds`,
     );
+    tell("allKindsToPods", whole.oursMs / pods.oursMs, "x -f Pod");
     const before = (await lab.auditLog()).length;
     const { peakBytes } = await run(analyze([]));
     if (peakBytes !== undefined) tell("peakMiB", peakBytes / 2 ** 20, "MiB");
