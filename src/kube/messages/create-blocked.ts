@@ -103,10 +103,14 @@ const readers: readonly Reader[] = [
   reader(/ is invalid:? ?(.*)/s, ([detail = ""]) => ({ type: "invalid", path: "", detail })),
 ];
 
+/** No refusal is longer; the time that patterns may take does not grow with what a webhook writes behind its own. */
+const longestMessage = 4096;
+
 /** Why the creation was refused, from the message of the condition or event. */
 export function parseCreateRefusal(message: string | undefined): CreateRefusal {
+  const start = (message ?? "").slice(0, longestMessage);
   for (const read of readers) {
-    const refusal = read(message ?? "");
+    const refusal = read(start);
     if (refusal !== undefined) return refusal;
   }
   return { type: "other" };

@@ -80,11 +80,9 @@ const rows: readonly (readonly [SchedulerReason, RegExp])[] = [
 /** Takes a scheduler message apart; an odd text gives one clause `other`, an empty one none. */
 export function parseSchedulerMessage(message: string): SchedulerMessage {
   const head = /^(\d+)\/(\d+) nodes are available:?\s*/.exec(message);
-  const body = message
-    .slice(head?.[0].length ?? 0)
-    .replace(/\s*(?:preemption:|no new claims to deallocate)[\s\S]*$/, "")
-    .trim()
-    .replace(/[.,]$/, "");
+  const rest = message.slice(head?.[0].length ?? 0);
+  const end = rest.search(/preemption:|no new claims to deallocate/);
+  const body = (end < 0 ? rest : rest.slice(0, end)).trim().replace(/[.,]$/, "");
   const clauses = body === "" ? [] : body.split(/, (?=\d+ )/).map(clauseOf);
   return { nodes: head === null ? undefined : Number(head[2]), clauses };
 }
