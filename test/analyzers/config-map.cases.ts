@@ -237,7 +237,6 @@ export default cases(configMap, {
           `metadata: { deletionTimestamp: "${ago("5s")}", deletionGracePeriodSeconds: 30 }`,
         ),
       ],
-      notLive: "a server does not take a deletion time",
     },
     {
       name: "the ConfigMap of the cluster's certificate",

@@ -377,7 +377,6 @@ export default cases(ingress, {
         but(front, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [group.ingress.k8s.aws/resources] }`),
         nginx,
       ],
-      notLive: "a server does not take a deletion time",
     },
     { name: "Services could not be read", given: [front, nginx], unread: ["Service"] },
     { name: "IngressClasses could not be read", given: [web, slice, but(front, noAddress)], unread: ["IngressClass"] },

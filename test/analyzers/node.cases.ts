@@ -368,7 +368,6 @@ export default cases(node, {
           `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [karpenter.sh/termination] }`,
         ),
       ],
-      notLive: "a server does not take a deletion time",
     },
     {
       name: "with a namespace asked for: a node that runs none of its Pods",

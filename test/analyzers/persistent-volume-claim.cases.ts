@@ -326,7 +326,6 @@ export default cases(persistentVolumeClaim, {
       given: [
         but(claim, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [kubernetes.io/pvc-protection] }`),
       ],
-      notLive: "a server does not take a deletion time",
     },
     { name: "StorageClasses could not be read", given: [claim], unread: ["StorageClass"] },
     {

@@ -384,7 +384,6 @@ export default cases(pod, {
       expect: [
         { rule: "pod-stuck-terminating", object: web, severity: "warning", because: "a container is still running" },
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "terminating: its node is unreachable, and a StatefulSet waits for the name",
@@ -405,7 +404,6 @@ export default cases(pod, {
       expect: [
         { rule: "pod-stuck-terminating", object: "Pod/shop/db-0", severity: "critical", cause: "Node/worker-1" },
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "terminating: a finalizer holds it",
@@ -417,7 +415,6 @@ export default cases(pod, {
         node(),
       ],
       expect: [{ rule: "pod-stuck-terminating", object: web, severity: "critical", because: "finalizers hold it" }],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "evicted: the node is short of memory",
@@ -596,7 +593,6 @@ export default cases(pod, {
           status: statusWith([{ state: terminated(143, "Error", "5s", "1h") }]),
         }),
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "terminating: job tracking within five minutes",
@@ -606,7 +602,6 @@ export default cases(pod, {
           status: statusWith([{ state: terminated(0, "Completed") }], { phase: "Succeeded" }),
         }),
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "memory: two days ago",
@@ -809,7 +804,6 @@ export default cases(pod, {
         }),
         replicaSet({ ready: 3 }),
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "gate: the containers became ready two minutes ago",

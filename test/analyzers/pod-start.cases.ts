@@ -635,7 +635,6 @@ export default cases(pod, {
           status: statusWith([waiting("ImagePullBackOff", "manifest unknown")]),
         }),
       ],
-      notLive: "a deletion time cannot be set",
     },
     {
       name: "image: the Pod has ended well",

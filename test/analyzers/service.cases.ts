@@ -466,7 +466,6 @@ export default cases(service, {
           `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [service.kubernetes.io/load-balancer-cleanup] }`,
         ),
       ],
-      notLive: "a server does not take a deletion time",
     },
     { name: "Pods could not be read", given: [web], unread: ["Pod"] },
     { name: "slices could not be read", given: [web, pod("web-1")], unread: ["EndpointSlice"] },
@@ -518,7 +517,6 @@ export default cases(service, {
         pod("web-1", "app: web", `metadata: { deletionTimestamp: "${ago("5s")}", deletionGracePeriodSeconds: 30 }`),
         slice("web-1:waiting"),
       ],
-      notLive: "a server does not take a deletion time",
     },
     {
       name: "a Deployment that was made a moment ago",

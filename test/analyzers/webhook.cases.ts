@@ -315,7 +315,6 @@ function table(kind: "ValidatingWebhookConfiguration" | "MutatingWebhookConfigur
       {
         name: "being deleted",
         given: [but(guard, `metadata: { deletionTimestamp: "${ago("5s")}", finalizers: [example.com/guard] }`)],
-        notLive: "a server does not take a deletion time",
       },
     ],
   });
