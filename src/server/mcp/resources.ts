@@ -248,7 +248,10 @@ async function valueAt(context: McpContext, address: Address, about: Named | und
   const { report } = await view.analysis({ scope: view.policy.scope, filters: [], include: [] });
   const found = report.incidents.find(({ id }) => id === address.id);
   if (found === undefined) throw new MissingResource();
-  return { incident: incidentLines(found, report.takenAt), findings: found.members.map(findingLines) };
+  return {
+    incident: incidentLines(found, report.takenAt, { isAlone: true }),
+    findings: found.members.map(findingLines),
+  };
 }
 
 /** Cluster names are ours, the others may be tokens. */

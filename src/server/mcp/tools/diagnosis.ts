@@ -113,7 +113,7 @@ export const diagnosisTools: readonly Tool[] = [
       const { value, note } = shortened(
         {
           incident: {
-            ...incidentLines(incident, report.takenAt),
+            ...incidentLines(incident, report.takenAt, { isAlone: true }),
             confidence,
             ...(touched.length > 0 && { affected: touched.slice(0, 20) }),
             source: root.source,

@@ -29,8 +29,14 @@ export function eventLine({ type, reason, message, count, lastSeen, regarding }:
   };
 }
 
-/** An incident in a few lines: what is wrong, on what, why, what follows, what to do. */
-export function incidentLines(incident: Incident, now: number): Plain {
+/** What one fact of a list may take; `explain` tells it whole. */
+const seenCharacters = 160;
+
+/**
+ * An incident in a few lines: what is wrong, on what, why, what follows, what to do. Beside its findings (`isAlone`) it
+ * does not say again what those tell.
+ */
+export function incidentLines(incident: Incident, now: number, { isAlone = false } = {}): Plain {
   const { id, severity, root, chain, members, affected, since, explanation, explainError } = incident;
   const titles = new Set(
     members.filter((member) => member !== root).map(({ title, object }) => `${place(object)}: ${title}`),
@@ -51,15 +57,19 @@ export function incidentLines(incident: Incident, now: number): Plain {
           `${place(step)}${step.missing === true ? " (missing)" : ""}${step.count === undefined ? "" : ` ×${step.count}`}`,
       ),
     }),
-    ...(facts !== "" && { seen: cleanValue(facts) }),
-    ...(consequences.length > 0 && { leadsTo: consequences.slice(0, 3) }),
-    ...(consequences.length > 3 && { leadsToMore: consequences.length - 3 }),
+    ...(!isAlone && facts !== "" && { seen: cut(String(cleanValue(facts))) }),
+    ...(!isAlone && consequences.length > 0 && { leadsTo: consequences.slice(0, 2) }),
+    ...(!isAlone && consequences.length > 2 && { leadsToMore: consequences.length - 2 }),
     ...(affected.hosts.length > 0 && { hosts: affected.hosts.slice(0, 5) }),
     ...(since !== undefined && { for: formatDuration(Math.max(0, now - since)) }),
     fix: root.fix,
     ...(explanation !== undefined && { explanation: cleanValue(explanation) }),
     ...(explainError !== undefined && { explainError: cleanValue(explainError) }),
   };
+}
+
+function cut(text: string): string {
+  return text.length <= seenCharacters ? text : `${text.slice(0, seenCharacters - 1)}…`;
 }
 
 /** A finding with what it rests on, one line for each piece of evidence. */
