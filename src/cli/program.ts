@@ -71,7 +71,10 @@ function policyOption(): Option {
 }
 
 function auditOption(): Option {
-  return new Option("--audit-log <file>", "append a JSON line for every request to the API server and every AI call");
+  return new Option(
+    "--audit-log <file>",
+    "append a JSON line for every request to the API server, AI call and call of an MCP tool",
+  );
 }
 
 function examples(lines: readonly (readonly [string, string])[]): string {
@@ -566,7 +569,7 @@ function addServe(program: Command): Command {
       .addOption(names("--mcp-deny-kinds <kinds>", "kinds that clients may not read; repeatable"))
       .addOption(names("-f, --filter <names>", "analyzers to run when a client names none; repeatable"))
       .addOption(names("-n, --namespace <names>", "only these namespaces; !name leaves one out; repeatable"))
-      .addOption(names("--from <path>", "serve a saved cluster"))
+      .addOption(names("--from <path>", "serve a saved cluster; repeatable"))
       .option("-b, --backend <name>", "AI backend for explanations that clients ask for (default: the configured one)")
       .option("--language <name>", "language of explanations, when a client names none", "english")
       .option("--no-cache", "neither look up explanations nor keep them")
@@ -583,6 +586,7 @@ function addServe(program: Command): Command {
           ["k8sgpt serve --mcp", "as an assistant starts it"],
           ["k8sgpt serve --mcp -n shop --anonymize", "one namespace, names masked"],
           ["k8sgpt serve --mcp --from prod.tar.gz", "a saved cluster"],
+          ["k8sgpt serve --mcp --context prod,test", "two clusters; each tool takes one"],
           ["k8sgpt serve --mcp-http", "http://127.0.0.1:8089/mcp"],
         ]),
       )

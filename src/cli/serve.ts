@@ -148,7 +148,7 @@ function optionsFor(flags: ServeFlags, terminal: Terminal, { signal, clusters, r
       rules,
     },
     masking: flags.anonymize === true ? createMasking(clusters) : noMasking,
-    explain: async (report, input, { backend, language }, ending) => {
+    explain: async (report, input, { backend, language, noCache }, ending) => {
       const { explainingBudget, prepareExplaining } = await import("./explain.ts");
       // One account for as long as the server runs, whoever asks.
       budget ??= explainingBudget(flags, terminal);
@@ -157,6 +157,7 @@ function optionsFor(flags: ServeFlags, terminal: Terminal, { signal, clusters, r
           ...flags,
           ...(backend !== undefined && backend !== "" && { backend }),
           language: language ?? flags.language,
+          cache: flags.cache && noCache !== true,
           // What --anonymize of serve means for answers, is the default for what is sent to a backend.
           anonymize: true,
           dryRunExplain: false,

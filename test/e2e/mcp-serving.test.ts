@@ -89,6 +89,10 @@ test.each([
   expect(run.stderr).toContain(why);
 });
 
+function incidentsIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter(isPlain) : [];
+}
+
 describe("explanations by an AI backend", () => {
   /** Speaks as much of OpenAI's API as one question needs, and keeps what it was sent. */
   const bodies: string[] = [];
@@ -121,10 +125,6 @@ describe("explanations by an AI backend", () => {
     env = { K8SGPT_BACKEND: "openai", K8SGPT_PASSWORD: "sk-canary", K8SGPT_BASEURL: baseURL };
   });
   afterAll(() => server.close());
-
-  function incidentsIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-    return Array.isArray(value) ? value.filter(isPlain) : [];
-  }
 
   test("come masked, in the language asked for, for what is shown, and once", async () => {
     status = 200;

@@ -69,11 +69,14 @@ describe("standard output", () => {
     expect(ms).toBeLessThan(6000);
   });
 
-  test.each(["2024-11-05", "2025-03-26", "2025-06-18"])("protocol %s is spoken", async (protocolVersion) => {
-    const params = { ...initialize.params, protocolVersion };
-    const { stdout } = await k8sgpt(["serve", "--mcp", "--from", shop], { input: lines({ ...initialize, params }) });
-    expect(JSON.parse(stdout)).toMatchObject({ result: { protocolVersion, serverInfo: { name: "k8sgpt" } } });
-  });
+  test.each(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])(
+    "protocol %s is spoken",
+    async (protocolVersion) => {
+      const params = { ...initialize.params, protocolVersion };
+      const { stdout } = await k8sgpt(["serve", "--mcp", "--from", shop], { input: lines({ ...initialize, params }) });
+      expect(JSON.parse(stdout)).toMatchObject({ result: { protocolVersion, serverInfo: { name: "k8sgpt" } } });
+    },
+  );
 });
 
 test("SIGTERM ends it within two seconds, with nothing left behind", async () => {

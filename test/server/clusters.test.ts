@@ -230,6 +230,38 @@ describe("the record of calls", () => {
     ]);
   });
 
+  test("says which were cancelled; who cancels does not wait", async () => {
+    const calls: AuditedCall[] = [];
+    const { source } = liveSource([], resources);
+    const asked = Promise.withResolvers<void>();
+    const never = new Promise<never>(() => undefined);
+    const silent = {
+      name: "slow",
+      isSaved: false,
+      open: async () => ({
+        ...source,
+        async read() {
+          asked.resolve();
+          return never;
+        },
+      }),
+    };
+    const written = Promise.withResolvers<void>();
+    const audit = (call: AuditedCall): void => {
+      calls.push(call);
+      written.resolve();
+    };
+    const { client, close } = await connect(fleetOf({ audit }, [silent]));
+    const stop = new AbortController();
+    const answer = client.callTool({ name: "analyze", arguments: {} }, { signal: stop.signal });
+    await asked.promise;
+    stop.abort();
+    await expect(answer).rejects.toThrow("abort");
+    await written.promise;
+    expect(calls).toMatchObject([{ tool: "analyze", context: "slow", outcome: "cancelled" }]);
+    await close();
+  });
+
   test("what cannot be written down is not answered", async () => {
     const { client, call, close } = await connect(fleetOf({ audit: cannotWrite }));
     const { isError, text } = await call("list-resources", { resourceType: "pods" });

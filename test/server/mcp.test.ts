@@ -4,7 +4,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { Fault } from "../../src/fault.ts";
-import { answerBytes } from "../../src/server/mcp/answer.ts";
+import { answerBytes, shortened } from "../../src/server/mcp/answer.ts";
 import { cleanObject, isPlain } from "../../src/server/mcp/hygiene.ts";
 import { serveOverHttp } from "../../src/server/mcp/http.ts";
 import { createMasking } from "../../src/server/mcp/masking.ts";
@@ -320,6 +320,43 @@ test("names are masked in answers, and tokens in questions find their way back",
   expect(logs.text).toContain(`| calling ${String(item?.["name"])} in ${String(item?.["namespace"])}`);
   expect(missing.isError).toBe(true);
   expect(JSON.stringify([listed, logs, object, missing])).not.toMatch(/hush|acme/);
+});
+
+test("what does not fit is cut, stays what its schema says, and tells how to get the rest", async () => {
+  const long = "x".repeat(300);
+  const spaces = Array.from({ length: 400 }, (_, index): Manifest => ({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: `team-${String(index).padStart(3, "0")}`, labels: { note: long } },
+  }));
+  const kinds = Array.from({ length: 700 }, (_, index) => resource(`Kind${index}`, `kind${index}s`, "big.example"));
+  const { client, call, close } = await connect(contextOf(liveSource(spaces, [namespaces, ...kinds]).source));
+  const schemas = new Map((await client.listTools()).tools.map(({ name, outputSchema }) => [name, outputSchema ?? {}]));
+  const ajv = new Ajv2020({ strict: false });
+  for (const [name, key, total] of [
+    ["list-namespaces", "namespaces", 400],
+    ["get-api-resources", "resources", 701],
+  ] as const) {
+    const seen: unknown[] = [];
+    let cursor: unknown;
+    do {
+      const { data, text } = await call(name, { limit: 1000, ...(cursor !== undefined && { cursor }) });
+      expect(text.length).toBeLessThanOrEqual(answerBytes);
+      expect(ajv.validate(Object.fromEntries(Object.entries(schemas.get(name) ?? {})), data)).toBe(true);
+      seen.push(...itemsOf(data[key]).map((item) => item["name"]));
+      cursor = data["nextCursor"];
+      const note =
+        cursor === undefined ? undefined : `${total - seen.length} more: call again with cursor set to nextCursor`;
+      expect(data["note"]).toBe(note);
+    } while (cursor !== undefined);
+    expect(new Set(seen).size).toBe(total);
+  }
+  await close();
+  const { value } = shortened({ items: Array.from({ length: 500 }, () => ({ long })), words: [long] }, 4000);
+  expect(itemsOf(value["items"]).at(-1)).toEqual({ more: 485 });
+  expect(shortened({ items: [{ a: long.repeat(100).split("") }], other: 1 }, 300)).toMatchObject({
+    value: { other: 1, items: expect.any(Array) },
+  });
 });
 
 test("what Pods and Nodes use, most first", async () => {

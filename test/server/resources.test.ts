@@ -198,4 +198,25 @@ describe("subscriptions", () => {
     await client.close();
     await server.close();
   });
+
+  test("reach a client of the protocol of 2026 on the stream by which it listens", async () => {
+    const manifests = [shop, node];
+    const server = await serveOverHttp(contextOf(liveSource(manifests, resources).source, { watchMs: 20 }), {
+      host: "127.0.0.1",
+      port: 0,
+      onError: () => undefined,
+    });
+    const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+    await client.connect(new StreamableHTTPClientTransport(new URL(server.url)));
+    expect(client.getNegotiatedProtocolVersion()).toBe("2026-07-28");
+    const updates = updatesOf(client);
+    const subscription = await client.listen({ resourceSubscriptions: ["k8s://incidents"] });
+    expect(incidentsIn(await read(client, "k8s://incidents"))).toEqual([]);
+    const comes = updates.next();
+    manifests.push(stuck("web"));
+    expect(await comes).toBe("k8s://incidents");
+    await subscription.close();
+    await client.close();
+    await server.close();
+  });
 });

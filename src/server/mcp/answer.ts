@@ -40,7 +40,9 @@ export function shortened(value: Plain, budgetBytes: number): { readonly value: 
     }
   }
   return {
-    value: Object.fromEntries(Object.entries(value).filter(([, inner]) => sizeOf(inner) <= budgetBytes / 20)),
+    value: Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, sizeOf(inner) <= budgetBytes / 20 ? inner : emptied(inner)]),
+    ),
     note: "Too large for one answer: only its small parts are here.",
   };
 }
@@ -62,10 +64,20 @@ function shorter(value: unknown, cut: { readonly characters: number; readonly it
   }
   if (Array.isArray(value)) {
     const kept: unknown[] = value.slice(0, cut.items).map((item) => shorter(item, cut));
-    return value.length <= cut.items ? kept : [...kept, `… ${value.length - cut.items} more`];
+    if (value.length <= cut.items) return kept;
+    const rest = value.length - cut.items;
+    // A list of objects stays one: the tool's schema says so.
+    return [...kept, isPlain(kept[0]) ? { more: rest } : `… ${rest} more`];
   }
   if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shorter(inner, cut)]));
+}
+
+/** What is left of a value that does not fit, in its own type. */
+function emptied(value: unknown): unknown {
+  if (Array.isArray(value)) return [];
+  if (isPlain(value)) return {};
+  return typeof value === "string" ? `${value.slice(0, 100)}…` : value;
 }
 
 /** A place in a list, as clients hand it back. */
@@ -97,6 +109,12 @@ export function readCursor(text: string): Cursor | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What says how to get the page after `end`, of a list of `total`; nothing when there is none. */
+export function nextPage(end: number, total: number): Plain {
+  if (end >= total) return {};
+  return { nextCursor: String(end), note: `${total - end} more: call again with cursor set to nextCursor` };
 }
 
 /** Where a page begins whose cursor is a number. @throws Fault for what is none */

@@ -36,6 +36,14 @@ export interface Explained {
   readonly incidents: readonly Incident[];
 }
 
+/** How an explanation is asked for. */
+export interface Asking {
+  readonly backend?: string | undefined;
+  readonly language?: string | undefined;
+  /** Neither looks it up nor keeps it. */
+  readonly noCache?: boolean;
+}
+
 /** One call as the audit log tells it: names and numbers, never a body. */
 export interface AuditedCall {
   readonly client: string;
@@ -68,7 +76,7 @@ export interface McpOptions {
   readonly explain?: (
     report: Report,
     input: SnapshotInput | undefined,
-    asked: { readonly backend?: string | undefined; readonly language?: string | undefined },
+    asked: Asking,
     signal: AbortSignal,
   ) => Promise<Explained>;
   /** Keeps a record of calls. @throws Fault when it cannot: nothing may be answered then */

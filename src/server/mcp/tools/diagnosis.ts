@@ -5,8 +5,8 @@ import { remembering } from "../../../engine/remembering.ts";
 import { Fault, messageOf } from "../../../fault.ts";
 import type { CoverageGap, Incident, Report } from "../../../findings/report.ts";
 import { reportJson } from "../../../report/json.ts";
-import { fitting, shortened, startOf } from "../answer.ts";
-import type { Analysis, Explained, McpContext } from "../context.ts";
+import { fitting, nextPage, shortened, startOf } from "../answer.ts";
+import type { Analysis, Asking, Explained, McpContext } from "../context.ts";
 import { cleanValue, isPlain, type Plain } from "../hygiene.ts";
 import { checkNamespace, scopeFor } from "../policy.ts";
 import { defineTool, type Tool } from "../tool.ts";
@@ -25,6 +25,7 @@ const aiInput = {
     .describe("Also an explanation by the AI backend of this server; names are masked before they are sent to it"),
   backend: z.string().optional().describe("AI backend to ask; the configured one when left out"),
   language: z.string().optional().describe("Language of the explanation"),
+  noCache: z.boolean().default(false).describe("Ask the backend anew"),
 };
 
 export const diagnosisTools: readonly Tool[] = [
@@ -75,10 +76,7 @@ export const diagnosisTools: readonly Tool[] = [
         ...gapsOf(report),
         ...(explained !== undefined && explainedBy(explained)),
         ...(report.errors.length > 0 && { errors: report.errors.slice(0, 10) }),
-        ...(end < items.length && {
-          nextCursor: String(end),
-          note: `${items.length - end} more: call again with cursor set to nextCursor`,
-        }),
+        ...nextPage(end, items.length),
       };
       return { data, ...(input.format === "text" && { text: await textOf(report, budgetBytes) }) };
     },
@@ -205,7 +203,7 @@ async function explainedOf(
   { explain }: McpContext,
   { report, input }: Analysis,
   incidents: readonly Incident[],
-  asked: { readonly backend?: string | undefined; readonly language?: string | undefined },
+  asked: Asking,
   signal: AbortSignal,
 ): Promise<Explained | { readonly error: string }> {
   if (explain === undefined) return { error: "This server has no AI backend" };

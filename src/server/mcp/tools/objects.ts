@@ -4,7 +4,7 @@ import { Fault } from "../../../fault.ts";
 import type { EventRecord } from "../../../kube/events.ts";
 import type { KubeObject } from "../../../kube/kinds.ts";
 import { topOwnerOf } from "../../../kube/relations.ts";
-import { shortened, startOf } from "../answer.ts";
+import { fitting, nextPage, shortened, startOf } from "../answer.ts";
 import { isPlain, type Plain, valueAt } from "../hygiene.ts";
 import { fieldTests, getObject, listPage, resolveResource, resourcesOf } from "../objects.ts";
 import { allowsNamespace, scopeFor } from "../policy.ts";
@@ -139,9 +139,14 @@ export const objectTools: readonly Tool[] = [
       contains: z.string().optional().describe("Only names that contain this"),
       includeNamespaceScoped: z.boolean().default(true),
       includeClusterScoped: z.boolean().default(true),
+      limit: z.number().int().min(1).max(1000).default(500),
+      cursor: z.string().optional().describe("`nextCursor` of the page before"),
     }),
-    output: z.looseObject({ count: z.number(), resources: z.array(objectsShape) }),
-    async run({ group, contains, includeNamespaceScoped, includeClusterScoped }, { context }) {
+    output: z.looseObject({ count: z.number(), resources: z.array(objectsShape), nextCursor: z.string().optional() }),
+    async run(
+      { group, contains, includeNamespaceScoped, includeClusterScoped, limit, cursor },
+      { context, budgetBytes },
+    ) {
       const all = await resourcesOf(context);
       const found = all.filter(
         (one) =>
@@ -150,17 +155,19 @@ export const objectTools: readonly Tool[] = [
           (contains === undefined ||
             `${one.kind} ${one.plural}.${one.group}`.toLowerCase().includes(contains.toLowerCase())),
       );
+      const start = startOf(cursor);
+      const page = found
+        .slice(start, start + limit)
+        .map(({ group: of, version, kind, plural, shortNames, namespaced }) => ({
+          name: plural,
+          kind,
+          apiVersion: of === "" ? version : `${of}/${version}`,
+          namespaced,
+          ...(shortNames.length > 0 && { shortNames }),
+        }));
+      const count = fitting(page, budgetBytes - 500);
       return {
-        data: {
-          count: found.length,
-          resources: found.map(({ group: of, version, kind, plural, shortNames, namespaced }) => ({
-            name: plural,
-            kind,
-            apiVersion: of === "" ? version : `${of}/${version}`,
-            namespaced,
-            ...(shortNames.length > 0 && { shortNames }),
-          })),
-        },
+        data: { count: found.length, resources: page.slice(0, count), ...nextPage(start + count, found.length) },
       };
     },
   }),
@@ -179,10 +186,17 @@ export const objectTools: readonly Tool[] = [
         phase: one.status?.phase ?? "Active",
         ...(one.metadata?.labels !== undefined && { labels: one.metadata.labels }),
       }));
-      const isMore = start + page.length < all.length;
-      const { value } = shortened({ namespaces: page }, budgetBytes - 200);
+      const shown = page.slice(0, fitting(page, budgetBytes - 500));
+      const rest = all.length - start - shown.length;
       return {
-        data: { count: all.length, ...value, ...(isMore && { nextCursor: page.at(-1)?.name ?? "" }) },
+        data: {
+          count: all.length,
+          namespaces: shown,
+          ...(rest > 0 && {
+            nextCursor: shown.at(-1)?.name ?? "",
+            note: `${rest} more: call again with cursor set to nextCursor`,
+          }),
+        },
       };
     },
   }),

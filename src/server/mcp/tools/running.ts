@@ -119,7 +119,7 @@ export const runningTools: readonly Tool[] = [
           return { ...nameOf(item), cpu: sum("cpu"), memory: sum("memory") };
         })
         .filter((row) => allowsNamespace(context.policy, row.namespace));
-      return { data: { count: rows.length, pods: topOf(rows, sortBy, limit) } };
+      return { data: { count: rows.length, pods: topOf(rows, sortBy, limit), ...cutNote(rows.length, limit) } };
     },
   }),
   defineTool({
@@ -146,7 +146,7 @@ export const runningTools: readonly Tool[] = [
           ...shareOf("memory", memory, allocatable?.["memory"]),
         };
       });
-      return { data: { count: rows.length, nodes: topOf(rows, sortBy, limit) } };
+      return { data: { count: rows.length, nodes: topOf(rows, sortBy, limit), ...cutNote(rows.length, limit) } };
     },
   }),
 ];
@@ -172,6 +172,10 @@ async function metrics(context: McpContext, plural: string, namespace: string | 
     items.map(({ metadata }) => ({ metadata })),
   );
   return items;
+}
+
+function cutNote(count: number, limit: number): Plain {
+  return count > limit ? { note: `${count - limit} that use less were left out: a greater limit shows them` } : {};
 }
 
 function usageOf(item: Plain, name: string): number {
