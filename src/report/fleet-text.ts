@@ -141,9 +141,8 @@ function blocksOf(fleet: Fleet, options: TextOptions): readonly (Block | string)
 
 /** How many of a cluster's incidents are among those that several have. */
 function aboveText(above: number, { incidents }: Report): string {
-  return above === incidents.length
-    ? "All of them are told above"
-    : `${above} of them ${above === 1 ? "is" : "are"} told above`;
+  if (above < incidents.length) return `${above} of them ${above === 1 ? "is" : "are"} told above`;
+  return above === 1 ? "It is told above" : "All of them are told above";
 }
 
 function sharedSentence(shared: readonly SharedFault[]): string {

@@ -115,6 +115,30 @@ describe("analyze --explain", () => {
     });
   });
 
+  test("several clusters: a fault that both have is asked once, each told masked, within one budget", async () => {
+    status = 200;
+    bodies.length = 0;
+    const { run, folder } = withBackend();
+    const copy = join(folder, "copy.tar.gz");
+    await writeFile(copy, await readFile(shopFile));
+    const both = ["analyze", "--from", shopFile, "--from", copy, "--color", "never", "-e", "-c"];
+    const text = await run(both);
+    expect(text.code).toBe(0);
+    expect(bodies).toHaveLength(22);
+    expect(text.stdout.match(/explained It is as the facts say\./g)).toHaveLength(22);
+    expect(text.stdout).toContain("Explained by openai: advice to check, not findings");
+    const json = JSON.parse((await run([...both, "-o", "json"])).stdout);
+    expect(json).toMatchObject({ provider: "openai", shared: { length: 22 }, incidents: { length: 44 } });
+    const unexplained = json.incidents.filter(
+      ({ explanation }: { explanation?: unknown }) => explanation === undefined,
+    );
+    expect(unexplained).toEqual([]);
+    bodies.length = 0;
+    const poor = await run([...both, "--ai-budget", "calls=3"]);
+    expect(bodies).toHaveLength(3);
+    expect(poor.stderr).toMatch(/warning: broken-shop[^:]*: 19 incidents not explained: the budget is spent/);
+  }, 60_000);
+
   test("--no-cache leaves no trace", async () => {
     status = 200;
     const { run, folder } = withBackend();
