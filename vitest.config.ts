@@ -10,6 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           retry,
+          testTimeout: 20_000,
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.cluster.test.ts", "test/e2e/**"],
         },

@@ -117,7 +117,9 @@ async function runOne(run: Run, target: Target): Promise<number> {
       onRead: progress.erase,
     });
     note(`Analyzed (${elapsed()})`);
-    const told = compared(report, plan.comparison);
+    const isNamed = !target.isSaved && [...flags.kubecontext, ...flags.context].some((name) => name !== "");
+    const placed = isNamed ? (await import("./with-context.ts")).withContext(report, target.name) : report;
+    const told = compared(placed, plan.comparison);
     const options = await formatOptions(flags, terminal, docs, plan);
     if (explaining !== undefined && flags.dryRunExplain === true) {
       await terminal.print(explaining.dryRun([{ report: told, input }]));

@@ -5,7 +5,6 @@
 import pLimit from "p-limit";
 import { Fault, messageOf } from "../fault.ts";
 import { type Fleet, fleetOf, type FleetMember, reportsOf, unreadOf } from "../findings/fleet.ts";
-import type { Finding } from "../findings/finding.ts";
 import type { Report } from "../findings/report.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
 import { counted, someOf, withThousands } from "../report/words.ts";
@@ -19,6 +18,7 @@ import { lookAt, type Told } from "./plan.ts";
 import { formatOptions, isStreamed, openedText, type Run } from "./run.ts";
 import { exitCodeOfStop, type StopReason } from "./stop.ts";
 import type { Target } from "./targets.ts";
+import { withContext } from "./with-context.ts";
 
 /** Clusters opened at once: one that does not answer waits long and costs nothing. */
 const openedAtOnce = 16;
@@ -189,29 +189,6 @@ function displayNames(outcomes: readonly Outcome[]): readonly string[] {
 
 function named(report: Report, name: string): Report {
   return report.cluster.name === name ? report : { ...report, cluster: { ...report.cluster, name } };
-}
-
-/** With its commands for this context: of several, the current one is mostly another. */
-function withContext(report: Report, context: string): Report {
-  const word = /^[\w@%+=:,./-]+$/.test(context) ? context : `'${context.replaceAll("'", String.raw`'\''`)}'`;
-  const placed = new Map<Finding, Finding>();
-  const findingIn = (finding: Finding): Finding => {
-    const before = placed.get(finding);
-    if (before !== undefined) return before;
-    const commands = finding.commands.map((command) => command.replace(/^kubectl /, `kubectl --context ${word} `));
-    const made = { ...finding, commands };
-    placed.set(finding, made);
-    return made;
-  };
-  return {
-    ...report,
-    findings: report.findings.map(findingIn),
-    incidents: report.incidents.map((incident) => ({
-      ...incident,
-      root: findingIn(incident.root),
-      members: incident.members.map(findingIn),
-    })),
-  };
 }
 
 function isIncomplete(code: number): boolean {
