@@ -19,7 +19,13 @@ import type { Terminal } from "./terminal.ts";
 export async function runAnalyze(flags: AnalyzeFlags, terminal: Terminal): Promise<number> {
   const outputs: Outputs = parseOutputs(flags.output);
   return runReport(flags, terminal, async (printed, options) => {
-    await writeOutputs(printed, outputs, options, terminal);
+    await writeOutputs(printed, outputs, options, {
+      env: terminal.env,
+      print:
+        outputs.stdout === "text" && terminal.stdoutIsTerminal
+          ? async (text) => (await import("./pager.ts")).printPaged(text, flags, terminal)
+          : terminal.print,
+    });
     if (flags.withStat === true && outputs.stdout === "text") {
       const { reports } = printed;
       for (const report of reports) tellStats(report, reports.length > 1, terminal);

@@ -12,7 +12,19 @@ export interface GlobalFlags {
   readonly context: readonly string[];
   readonly allContexts?: boolean;
   readonly color: ColorChoice;
+  /** False with `--no-pager`. */
+  readonly pager?: boolean;
   readonly verbose?: boolean;
+}
+
+/** What decides whether long output is shown a page at a time. */
+export interface PagerFlags {
+  readonly pager?: boolean;
+  readonly interactive?: boolean;
+}
+
+export interface InitFlags extends GlobalFlags {
+  readonly yes?: boolean;
 }
 
 /** Flags of the commands that read a cluster. */

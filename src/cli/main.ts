@@ -16,7 +16,9 @@ import type {
   CompareFlags,
   ContextsFlags,
   DoctorFlags,
+  InitFlags,
   OutputFlags,
+  PagerFlags,
   RbacFlags,
   ServeFlags,
   SnapshotFlags,
@@ -68,6 +70,7 @@ async function runCommand(
     CacheFlags &
     RbacFlags &
     DoctorFlags &
+    InitFlags &
     ContextsFlags &
     CompareFlags &
     ServeFlags;
@@ -130,9 +133,9 @@ async function runCommand(
       await (await import("./cache.ts")).removeCache(typed, terminal);
       break;
     case "why":
-      return (await import("./why.ts")).runWhy(operands, typed, terminal);
+      return (await import("./why.ts")).runWhy(operands, typed, await paged(typed, terminal));
     case "rules":
-      await (await import("./rules.ts")).showRules(operands[0], typed, terminal);
+      await (await import("./rules.ts")).showRules(operands[0], typed, await paged(typed, terminal));
       break;
     case "serve":
       return (await import("./serve.ts")).runServe(typed, terminal);
@@ -144,9 +147,16 @@ async function runCommand(
     case "doctor":
       return (await import("./doctor.ts")).runDoctor(typed, terminal);
     case "compare":
-      return (await import("./compare.ts")).runCompare(operands, typed, terminal);
+      return (await import("./compare.ts")).runCompare(operands, typed, await paged(typed, terminal));
     case "contexts":
       return (await import("./contexts.ts")).showContexts(typed, terminal);
+    case "init":
+      return (await import("./init.ts")).runInit(typed, terminal);
+    case "man": {
+      const { manualPage } = await import("./man.ts");
+      await terminal.print(manualPage(program, buildInfo.version));
+      break;
+    }
     case "version":
       await (await import("./version.ts")).showVersion(typed, terminal);
       break;
@@ -174,6 +184,14 @@ async function runCommand(
       throw new Error(`command "${path}" has no code`);
   }
   return exitCodes.done;
+}
+
+/** The same terminal, where long text is shown a page at a time. */
+async function paged(flags: OutputFlags & PagerFlags, terminal: Terminal): Promise<Terminal> {
+  // What a program reads is never paged, and where no terminal is, nothing is loaded for one.
+  if (flags.output !== "text" || !terminal.stdoutIsTerminal) return terminal;
+  const { printPaged } = await import("./pager.ts");
+  return Object.create(terminal, { print: { value: async (text: string) => printPaged(text, flags, terminal) } });
 }
 
 /** How wide the help is where no terminal shows it. */

@@ -165,6 +165,7 @@ export function createProgram(run: Run, words?: readonly string[]): Command {
     .addOption(names("--context <names>", "the same as --kubecontext (default: the current one)"))
     .option("--all-contexts", "every context of the kubeconfig")
     .addOption(new Option("--color <when>", "colour the output").choices(["auto", "always", "never"]).default("auto"))
+    .option("--no-pager", "never show long text a page at a time (default: K8SGPT_PAGER, PAGER, less)")
     .option("-v, --verbose", "tell on standard error what is done, and more about errors")
     .configureHelp({ showGlobalOptions: true, sortOptions: false, optionDescription })
     .helpOption("-h, --help", "show this help")
@@ -352,6 +353,30 @@ Exit codes:
     .description("Show which build this is")
     .addHelpText("after", examples([["k8sgpt version -o json", "for programs"]]))
     .action(does("version"));
+
+  program
+    .command("init")
+    .description("Write a config file from a few questions: filters, and a model on this machine to explain with")
+    .option("-y, --yes", "do not ask: take the defaults")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt init", "asks"],
+        ["k8sgpt init --yes --config ./k8sgpt.yaml", "the defaults, in a file of your choice"],
+      ]),
+    )
+    .action(does("init"));
+  program
+    .command("man")
+    .description("Write the manual page of k8sgpt, in roff")
+    .addHelpText(
+      "after",
+      examples([
+        ["k8sgpt man | man -l -", "read it"],
+        ["k8sgpt man > ~/.local/share/man/man1/k8sgpt.1", "install it"],
+      ]),
+    )
+    .action(does("man"));
 
   addServe(program).action(does("serve"));
   addRights(program, does);

@@ -11,6 +11,8 @@ export interface Terminal {
   readonly stderrIsTerminal: boolean;
   /** Columns of standard output's terminal. */
   readonly columns: number | undefined;
+  /** Its lines. */
+  readonly rows?: number | undefined;
   /** Writes to standard output and waits until it is gone; a reader that left early (`| head`) is no error. */
   readonly print: (text: string) => Promise<void>;
   /** Writes a line to standard error. */
@@ -40,6 +42,9 @@ export function processTerminal(home: string): Terminal {
     },
     get columns() {
       return isDevice(1) && process.stdout.isTTY ? process.stdout.columns : undefined;
+    },
+    get rows() {
+      return isDevice(1) && process.stdout.isTTY ? process.stdout.rows : undefined;
     },
     print: async (text) => {
       const left = writeNow(1, text);

@@ -78,6 +78,31 @@ export async function editConfig(
   }
 }
 
+/**
+ * Writes a config file where none is.
+ *
+ * @throws Fault when there is one by now, or it cannot be written
+ */
+export async function writeNewConfig(place: ConfigPlace, text: string): Promise<void> {
+  const { path } = place;
+  const folder = dirname(path);
+  try {
+    if (!place.explicit) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await whileLocked(`${path}.lock`, async () => {
+      if ((await stat(path).catch(() => undefined)) !== undefined) {
+        throw new Fault(`There is a config file already: ${path}`, { next: "Look at it before you write another" });
+      }
+      await replaceFile(path, text);
+    });
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Fault(`Cannot write config file ${path}: ${messageOf(error)}`, {
+      cause: error,
+      next: `Check the folder, and who may write there: \`ls -ld ${folder}\``,
+    });
+  }
+}
+
 async function editedText(
   text: string,
   path: string,

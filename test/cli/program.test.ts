@@ -22,7 +22,7 @@ function quiet(command: Command): void {
   for (const sub of command.commands) quiet(sub);
 }
 
-const globals = ["config", "kubeconfig", "kubecontext", "context", "allContexts", "color", "verbose"];
+const globals = ["config", "kubeconfig", "kubecontext", "context", "allContexts", "color", "pager", "verbose"];
 const guards = ["policy", "auditLog"];
 const reading = [
   "filter",
@@ -103,6 +103,8 @@ describe("flags", () => {
       "compare",
       [...reading.filter((name) => !["filter", "logs", "readTls"].includes(name)), "output", "exitCode", "strict"],
     ],
+    ["init", ["yes"]],
+    ["man", []],
     ["version", ["output"]],
   ])("%s declares what flags.ts types", (path, expected) => {
     const program = createProgram(async () => undefined);
@@ -215,6 +217,8 @@ describe("completion", () => {
         "generate",
         "cache",
         "version",
+        "init",
+        "man",
         "serve",
         "rbac",
         "doctor",
