@@ -1,4 +1,5 @@
 /** `k8sgpt auth`: which AI backends are configured. Nothing here prints a secret or sends anything. */
+import { backends } from "../ai/backends.ts";
 import {
   type AiConfig,
   backendName,
@@ -219,10 +220,15 @@ async function knownName(given: string, terminal: Pick<Terminal, "tell">): Promi
 }
 
 function notConfigured(name: string, { providers }: AiConfig): Fault {
-  const names = providers.map((provider) => provider.name);
-  const hint = didYouMean(name, names);
+  const isBackend = Object.hasOwn(backends, name);
+  const hint =
+    didYouMean(
+      name,
+      providers.map((provider) => provider.name),
+    ) ?? (isBackend ? undefined : didYouMean(name, Object.keys(backends)));
+  const add = isBackend ? `\`k8sgpt auth add -b ${name}\` adds it, ` : "";
   return new Fault(`Backend ${name} is not configured`, {
-    next: `${hint === undefined ? "" : `${hint} `}\`k8sgpt auth add -b ${name}\` adds it, \`k8sgpt auth list\` shows what is there`,
+    next: `${hint === undefined ? "" : `${hint} `}${add}\`k8sgpt auth list\` shows what is there`,
   });
 }
 
@@ -280,9 +286,11 @@ function unsetFields(values: readonly string[]): Readonly<Record<string, null>> 
       const low = word.toLowerCase();
       const field = fields.find((one) => [one.toLowerCase(), fieldInFile(one).toLowerCase()].includes(low));
       if (field !== undefined) return [field, null];
+      const takes = fields.map((one) => fieldInFile(one).toLowerCase());
+      const hint = didYouMean(low, takes);
       throw new Fault(`--unset does not know "${word}"`, {
         usage: true,
-        next: `It takes ${fields.map((one) => fieldInFile(one).toLowerCase()).join(", ")}`,
+        next: `${hint === undefined ? "" : `${hint} `}It takes ${takes.join(", ")}`,
       });
     }),
   );

@@ -5,6 +5,7 @@
 import { stat } from "node:fs/promises";
 import { findTarget } from "../cluster/live/kubeconfig.ts";
 import { readCache } from "../config/cache.ts";
+import { unknownKeys } from "../config/keys.ts";
 import { configPlace } from "../config/place.ts";
 import { readPolicies } from "../config/policy.ts";
 import { readConfigText } from "../config/read.ts";
@@ -17,6 +18,7 @@ import { chooseBackend } from "./backend.ts";
 import { isColored, paletteFor, reportWidth } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { DoctorFlags } from "./flags.ts";
+import { didYouMean } from "./nearest.ts";
 import { chooseAnalyzers, contextOf, openSource } from "./reading.ts";
 import { exitCodeOfStop, listenForStop } from "./stop.ts";
 import type { Terminal } from "./terminal.ts";
@@ -55,6 +57,19 @@ export async function runDoctor(flags: DoctorFlags, terminal: Terminal): Promise
       if (unknown.length > 0) {
         const next = `k8sgpt filters remove ${unknown.join(",")}`;
         return { state: "problem", text: `${path} names filters that there are not: ${unknown.join(", ")}`, next };
+      }
+      const [strange, ...others] = await unknownKeys(place);
+      if (strange !== undefined) {
+        const names = [strange, ...others].map(({ key }) => key).join(", ");
+        const text = `${path} holds settings that there are not, and that do nothing: ${names}`;
+        const hint = [strange, ...others].flatMap(({ key, known }) => {
+          const near = didYouMean(key.replace(/^.*\./, ""), known);
+          return near === undefined ? [] : [`${key}: ${near}`];
+        });
+        // What is near a name is a typo, and its setting does not hold; another tool may have use for the rest.
+        return hint.length === 0
+          ? { state: "note", text, next: `There are ${strange.known.join(", ")}` }
+          : { state: "problem", text, next: hint.join(" ") };
       }
       return (await openToOthers(path)) ?? { state: "ok", text: path };
     });

@@ -46,7 +46,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
         await terminal.print(output.join(""));
         return exitCodes.done;
       }
-      tellUsage(error, words, terminal);
+      await tellUsage(error, words, terminal);
       return exitCodes.usage;
     }
     return tellError(error, words.includes("-v") || words.includes("--verbose"), terminal);
@@ -218,10 +218,30 @@ function isCommanderError(error: unknown): error is CommanderError {
   );
 }
 
+/** What people write after a command that takes it with a flag. */
+const chosenByFlag: Readonly<Record<string, string>> = {
+  analyze: "analyzers, use --filter",
+  contexts: "contexts, use --context",
+  generate: "a backend, use --backend",
+};
+
+/** What was perhaps meant where commander does not say: a value of a flag, or a command below one that runs by itself. */
+async function meantBy(message: string, commands: readonly Command[]): Promise<string | undefined> {
+  const [, value, choices] = /argument '(.*)' is invalid\. Allowed choices are (.*)\.$/.exec(message) ?? [];
+  const [, excess] = /but got \d+: ([^,]*)[^]*\.$/.exec(message) ?? [];
+  const word = value ?? excess;
+  if (word === undefined) return undefined;
+  const { didYouMean } = await import("./nearest.ts");
+  return didYouMean(word, choices?.split(", ") ?? commands.map((command) => command.name()));
+}
+
 /** A wrong word: what it was, what was perhaps meant, and where the help is. */
-function tellUsage({ message, code }: CommanderError, words: readonly string[], terminal: Terminal): void {
+async function tellUsage(
+  { message, code }: CommanderError,
+  words: readonly string[],
+  terminal: Terminal,
+): Promise<void> {
   const [, what = message, hint] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^]*\?)\))?$/.exec(message) ?? [];
-  const meant = hint?.replace("one of ", "").replace(/, ([^,]*)\?$/, " or $1?");
   const commands = words.filter((word) => /^[a-z]+$/.test(word));
   const known = createProgram(async () => undefined);
   const group = known.commands.find((command) => [command.name(), ...command.aliases()].includes(commands[0] ?? ""));
@@ -231,10 +251,13 @@ function tellUsage({ message, code }: CommanderError, words: readonly string[], 
     ...(group === undefined ? [] : [group.name()]),
     ...(sub === undefined ? [] : [sub.name()]),
   ].join(" ");
+  const meant =
+    hint?.replace("one of ", "").replace(/, ([^,]*)\?$/, " or $1?") ??
+    (await meantBy(what, (sub === undefined ? group : undefined)?.commands ?? []));
   terminal.tell(`error: ${what.trim()}`);
-  const filterHint =
-    code === "commander.excessArguments" && group?.name() === "analyze" ? "To choose analyzers, use --filter. " : "";
-  terminal.tell(`next: ${meant === undefined ? "" : `${meant} `}${filterHint}\`${path} --help\` shows what there is`);
+  const chooses = code === "commander.excessArguments" ? chosenByFlag[group?.name() ?? ""] : undefined;
+  const flagHint = chooses === undefined ? "" : `To choose ${chooses}. `;
+  terminal.tell(`next: ${meant === undefined ? "" : `${meant} `}${flagHint}\`${path} --help\` shows what there is`);
 }
 
 /** A Fault in its own words; anything else is a bug of ours and says what to report. */

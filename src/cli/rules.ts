@@ -57,7 +57,9 @@ function named(name: string, all: readonly KnownRule[]): readonly KnownRule[] {
   const begun = stem === "" ? [] : all.filter(({ id }) => id.startsWith(stem.endsWith("-") ? stem : `${stem}-`));
   if (begun.length > 0) return begun;
   const names = [...all.map(({ id }) => id), ...known.map((analyzer) => analyzer.name)];
-  const near = nearestNames(word, names);
+  // Who writes `ConfigMapMissing` means configmap-missing.
+  const parted = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
+  const near = [...new Set([...nearestNames(word, names), ...nearestNames(parted, names)])].slice(0, 3);
   const parts =
     near.length > 0
       ? near

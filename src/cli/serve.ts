@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Budget, parseBudget } from "../ai/budget.ts";
 import { analyzers as known } from "../analyzers/index.ts";
+import { backendName } from "../config/ai.ts";
 import { configPlace } from "../config/place.ts";
 import { readConfig } from "../config/read.ts";
 import { Fault, messageOf } from "../fault.ts";
@@ -41,6 +42,10 @@ export async function runServe(flags: ServeFlags, terminal: Terminal): Promise<n
   const port = parsePort(flags.mcpPort);
   const token = flags.authTokenFile === undefined ? undefined : await readToken(flags.authTokenFile);
   await chooseAnalyzers(flags, terminal);
+  // Which settings it has is looked up at each explanation; that there is such a backend, now.
+  if (flags.backend !== undefined && flags.backend !== "") {
+    await (await import("./backend.ts")).factoryNamed(backendName(flags.backend));
+  }
   parseBudget(flags.aiBudget);
   parseDuration("--ai-timeout", flags.aiTimeout);
   const targets = await targetsOf(withoutGuards(flags), terminal);

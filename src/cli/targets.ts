@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import type { ClusterSource } from "../cluster/source.ts";
 import { Fault } from "../fault.ts";
 import type { ReadingFlags } from "./flags.ts";
-import { nearestNames } from "./nearest.ts";
+import { didYouMean, nearestNames } from "./nearest.ts";
 import { fromAndContext, openGuards, openPlace, type Place } from "./reading.ts";
 import type { Terminal } from "./terminal.ts";
 import { namesIn } from "./values.ts";
@@ -113,6 +113,7 @@ function fits(pattern: string, name: string): boolean {
 
 function unknownContexts(unknown: readonly string[], known: readonly string[]): Fault {
   const near = [...new Set(unknown.flatMap((word) => nearestNames(word, known)))];
+  const hint = unknown.map((word) => didYouMean(word, known)).find((text) => text !== undefined);
   const rest = known.filter((name) => !near.includes(name));
   const shown = [...near, ...rest].slice(0, 8);
   const more = known.length - shown.length;
@@ -120,6 +121,6 @@ function unknownContexts(unknown: readonly string[], known: readonly string[]): 
   const what = unknown.every((word) => word.includes("*")) ? "No context fits" : "No context";
   return new Fault(`${what} ${list} in the kubeconfig`, {
     usage: true,
-    next: `Choose with --context: ${shown.join(", ")}${more > 0 ? ` and ${more} more; \`k8sgpt contexts\` lists them` : ""}`,
+    next: `${hint === undefined ? "" : `${hint} `}Choose with --context: ${shown.join(", ")}${more > 0 ? ` and ${more} more; \`k8sgpt contexts\` lists them` : ""}`,
   });
 }

@@ -3,6 +3,7 @@ import { Fault } from "../fault.ts";
 import type { LabelSelector } from "../kube/selectors.ts";
 import { parseSelector } from "../kube/selectors.ts";
 import type { Scope } from "../kube/snapshot.ts";
+import { didYouMean } from "./nearest.ts";
 
 /** Names given one by one or with commas between them. */
 export function namesIn(values: readonly string[]): readonly string[] {
@@ -83,11 +84,13 @@ export function parseInclude(values: readonly string[]): readonly ("info" | "ris
     const word = name.toLowerCase();
     if (word === "info") found.add("info");
     else if (word === "risk" || word === "risks") found.add("risk");
-    else
+    else {
+      const hint = didYouMean(word, ["info", "risks"]);
       throw new Fault(`--include does not know "${name}"`, {
         usage: true,
-        next: "It takes `info`, `risks`, or both: `--include info,risks`",
+        next: `${hint === undefined ? "" : `${hint} `}It takes \`info\`, \`risks\`, or both: \`--include info,risks\``,
       });
+    }
   }
   return (["info", "risk"] as const).filter((name) => found.has(name));
 }

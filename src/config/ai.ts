@@ -90,6 +90,9 @@ export function fieldInFile(field: string): string {
   return spellings.get(field) ?? field;
 }
 
+/** The keys of a provider. */
+export const providerKeys: readonly string[] = ["name", ...spellings.values()];
+
 /** Reads the section. @throws Fault when the file cannot be read */
 export async function readAi(place: ConfigPlace): Promise<AiConfig> {
   const { values } = await readConfigValues(place);

@@ -1,6 +1,7 @@
 /** The `cache` section: where explanations are kept. The names in the file are k8sgpt's. */
 import { isAbsolute, join } from "node:path";
 import { Fault } from "../fault.ts";
+import { similarNames } from "../kube/similar.ts";
 import type { ConfigPlace, Surroundings } from "./place.ts";
 import { readConfigValues } from "./read.ts";
 import { filledText, textOf, valueOf } from "./values.ts";
@@ -59,8 +60,9 @@ export async function readCache(place: ConfigPlace, surroundings: Surroundings):
   }
   const known = remoteCacheTypes.find((name) => name === type);
   if (known === undefined) {
+    const [near] = similarNames(type, remoteCacheTypes);
     throw new Fault(`Config file ${path} names the cache "${type}", which is none`, {
-      next: "`k8sgpt cache remove` goes back to local files; `k8sgpt cache add` takes azure, gcs, s3 and interplex",
+      next: `${near === undefined ? "" : `Did you mean ${near}? `}\`k8sgpt cache remove\` goes back to local files; \`k8sgpt cache add\` takes azure, gcs, s3 and interplex`,
     });
   }
   const at = valueOf(section, known);

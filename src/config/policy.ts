@@ -18,6 +18,7 @@
 import { readFile } from "node:fs/promises";
 import type { LineCounter, Node, YAMLMap } from "yaml";
 import { Fault, messageOf } from "../fault.ts";
+import { similarNames } from "../kube/similar.ts";
 import type { PolicyList, PolicyWord } from "../policy.ts";
 import type { ConfigPlace } from "./place.ts";
 import { readConfigText } from "./read.ts";
@@ -47,6 +48,8 @@ export interface Policy {
   /** For `serve`, on top of the others. */
   readonly mcp?: readonly McpRule[];
 }
+
+const ruleParts = ["tools", "contexts", "namespaces", "kinds"] as const;
 
 const sections = ["contexts", "namespaces", "kinds", "ai"] as const;
 
@@ -84,7 +87,14 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
   const counter: LineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter });
   const lineOf = (node: Pick<Node, "range"> | null | undefined): number => counter.linePos(node?.range?.[0] ?? 0).line;
-  const wrong = (line: number, what: string): Fault => new Fault(`Policy ${origin}:${line}: ${what}`, { next });
+  const wrong = (line: number, what: string, hint = ""): Fault =>
+    new Fault(`Policy ${origin}:${line}: ${what}`, { next: `${hint}${next}` });
+  /** A key that is not among `known`. */
+  const notKnown = (line: number, key: string, known: readonly string[], below = ""): Fault => {
+    const near = similarNames(key.toLowerCase(), known);
+    const hint = near.length === 0 ? "" : `Did you mean ${near.join(" or ")}? `;
+    return wrong(line, `"${key}" is not known${below}`, hint);
+  };
 
   const [broken] = document.errors;
   if (broken !== undefined) {
@@ -117,7 +127,7 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
     }
     let lists: PolicyList = { deny: [] };
     for (const { key, line: at, value: list } of entriesOf(value)) {
-      if (key !== "allow" && key !== "deny") throw wrong(at, `"${key}" is not known below ${section}`);
+      if (key !== "allow" && key !== "deny") throw notKnown(at, key, ["allow", "deny"], ` below ${section}`);
       // Nothing may be allowed: that is a policy too.
       const isEmpty = key === "allow" && isSeq(list) && list.items.length === 0;
       const words = isEmpty ? [] : wordsOf(list, at, `${section}.${key}`);
@@ -142,7 +152,7 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
         if (!isSeq(inner) || inner.items.length === 0) throw wrong(at, "mcp.deny must be a list of rules");
         rules.push(...inner.items.map((item) => mcpRuleOf(item, at)));
       } else {
-        throw wrong(at, `"${key}" is not known below mcp`);
+        throw notKnown(at, key, ["tools", "deny"], " below mcp");
       }
     }
     if (rules.length === 0) throw wrong(line, "mcp restricts nothing");
@@ -153,8 +163,8 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
     const at = lineOf(item);
     let rule: McpRule = { origin: `${origin}:${at}` };
     for (const { key, line: where, value } of entriesOf(item)) {
-      const part = (["tools", "contexts", "namespaces", "kinds"] as const).find((known) => known === key);
-      if (part === undefined) throw wrong(where, `"${key}" is not known below mcp.deny`);
+      const part = ruleParts.find((known) => known === key);
+      if (part === undefined) throw notKnown(where, key, ruleParts, " below mcp.deny");
       const words = wordsOf(value, where, `mcp.deny.${key}`);
       const odd = words.find(({ text }) => text.startsWith("!") || (part === "namespaces" && text.includes("*")));
       if (odd !== undefined) {
@@ -187,7 +197,7 @@ async function policiesIn(text: string, origin: string, form: "section" | "file"
       continue;
     }
     const section = sections.find((known) => known === name);
-    if (section === undefined) throw wrong(line, `"${name}" is not known`);
+    if (section === undefined) throw notKnown(line, name, [...sections, "mcp"]);
     policy = { ...policy, [section]: listsOf(value, line, section) };
   }
   return [policy, ...hosts];

@@ -168,6 +168,13 @@ function objectMeant(
     });
   }
   const where = namespace === undefined ? "" : ` in namespace "${namespace}"`;
+  const near = similarNames(
+    name,
+    new Set(
+      present.filter(({ namespace: place }) => namespace === undefined || place === namespace).map((ref) => ref.name),
+    ),
+  );
+  const hint = near.length === 0 ? "" : `Did you mean ${near.join(" or ")}?`;
   const unread = snapshot.reads.find(
     (read) => read.kind === kind && read.state !== "complete" && read.state !== "absent",
   );
@@ -176,25 +183,19 @@ function objectMeant(
     throw new Fault(
       `Cannot know whether ${kind} "${name}" exists${where}: ${unread.reason ?? `not all ${resource} could be read`}`,
       {
-        next: unread.next ?? nextOfUnread(snapshot, kind, resource, namespace, analyzers),
+        next: `${hint} ${unread.next ?? nextOfUnread(snapshot, kind, resource, namespace, analyzers)}`.trim(),
       },
     );
   }
   const elsewhere = present.filter((ref) => ref.name === name);
   const [other] = elsewhere;
-  const near = similarNames(
-    name,
-    new Set(
-      present.filter(({ namespace: place }) => namespace === undefined || place === namespace).map((ref) => ref.name),
-    ),
-  );
   throw new Fault(`There is no ${kind} "${name}"${where} in ${snapshot.cluster.name}`, {
     usage: true,
     next:
       other !== undefined
         ? `There is one in namespace ${other.namespace ?? ""}: -n ${other.namespace ?? ""}`
-        : near.length > 0
-          ? `Did you mean ${near.join(" or ")}?`
+        : hint !== ""
+          ? hint
           : "`kubectl get` with the same words shows what there is",
   });
 }

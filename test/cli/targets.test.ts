@@ -80,7 +80,7 @@ describe("contexts", () => {
   it("names the nearest of what there is not", async () => {
     const one = await fault(["--context", "prod-eu,devlop"]);
     expect(one).toMatchObject({ usage: true, message: 'No context "devlop" in the kubeconfig' });
-    expect(one.next).toMatch(/^Choose with --context: develop, /);
+    expect(one.next).toMatch(/^Did you mean develop\? Choose with --context: develop, /);
     expect((await fault(["--context", "staging-*"])).message).toBe('No context fits "staging-*" in the kubeconfig');
   });
 

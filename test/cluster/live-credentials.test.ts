@@ -308,7 +308,7 @@ describe("kubeconfig files", () => {
     const told = await fault(open({ kubeconfig: path, context: "prdo" }));
     expect(told).toMatchObject({
       message: `No context "prdo" in kubeconfig ${path}`,
-      next: "Choose one with --context: prod, prod-eu, alpha",
+      next: "Did you mean prod? Choose one with --context: prod, prod-eu, alpha",
       usage: true,
     });
   });

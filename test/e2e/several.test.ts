@@ -198,7 +198,7 @@ describe("live clusters that do not answer", () => {
       expect(stopped.stdout).toContain("it was stopped by a signal");
       const unknown = await k8sgpt(["analyze", "--kubeconfig", kubeconfig, "--context", "gone,silnt"]);
       expect(unknown).toMatchObject({ code: 2, stdout: "" });
-      expect(unknown.stderr).toContain("next: Choose with --context: silent");
+      expect(unknown.stderr).toContain("Choose with --context: silent");
     } finally {
       await silent.close();
     }

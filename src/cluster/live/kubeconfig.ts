@@ -11,6 +11,7 @@ import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { load, YAMLException } from "js-yaml";
 import { Fault, messageOf } from "../../fault.ts";
 import { compareText } from "../../kube/object-ref.ts";
+import { similarNames } from "../../kube/similar.ts";
 import { codeOf } from "./failure.ts";
 
 /** Where to look for a kubeconfig. */
@@ -108,10 +109,12 @@ export function findTarget(options: KubeconfigOptions): Target {
   const context = config.contexts.get(name);
   if (context === undefined) {
     const isChosen = options.context !== undefined;
+    const near = similarNames(name, names);
+    const hint = near.length === 0 ? "" : `Did you mean ${near.join(" or ")}? `;
     throw new Fault(
       isChosen ? `No context "${name}" in ${origin}` : `The current context "${name}" is missing in ${origin}`,
       {
-        next: `Choose one with --context: ${some(nearestFirst(name, names))}`,
+        next: `${hint}Choose one with --context: ${some(nearestFirst(name, names))}`,
         usage: isChosen,
       },
     );
