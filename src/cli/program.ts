@@ -114,9 +114,21 @@ class Outline extends Command {
   override addHelpText(..._given: readonly unknown[]): this {
     return this;
   }
+
+  override action(..._given: readonly unknown[]): this {
+    return this;
+  }
+
+  /** What belongs to a group shows in the group's own help alone: one command stands in for all of them. */
+  override command(): never {
+    standIn ??= new Outline("stand-in");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no type fits both of commander's overloads
+    return standIn as never;
+  }
 }
 
 const someOption = new Option("--some");
+let standIn: Outline | undefined;
 
 /** The command line of a start with `words`: commands that none of them names are outlines. */
 class Program extends Command {
