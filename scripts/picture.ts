@@ -1,7 +1,9 @@
 /** A picture of the terminal for the README: the report's own text and colours as SVG. */
 import type { Palette } from "../src/report/text.ts";
 
-const colours: Readonly<Record<keyof Palette, string>> = {
+type Painted = Exclude<keyof Palette, "link">;
+
+const colours: Readonly<Record<Painted, string>> = {
   critical: "#ff7b72",
   warning: "#e3b341",
   info: "#79c0ff",
@@ -17,9 +19,12 @@ const open = "\uE000";
 const close = "\uE001";
 
 /** A palette that marks its parts for `pictureOf`. */
-export const pictured: Palette = Object.fromEntries(
-  Object.keys(colours).map((style) => [style, (text: string) => `${open}${style}:${text}${close}`]),
-) as unknown as Palette;
+export const pictured: Palette = {
+  ...(Object.fromEntries(
+    Object.keys(colours).map((style) => [style, (text: string) => `${open}${style}:${text}${close}`]),
+  ) as unknown as Palette),
+  link: (text) => text,
+};
 
 /** `text`, rendered with `pictured`, as an SVG of a terminal window that shows `command` and the first `maxLines` lines. */
 export function pictureOf(text: string, command: string, maxLines: number): string {
@@ -55,7 +60,7 @@ function spans(line: string): string {
     const [, style] = /^\uE000(\w+):$/.exec(part) ?? [];
     if (style !== undefined && style in colours) {
       const weight = style === "strong" || style === "critical" ? ' font-weight="bold"' : "";
-      out += `<tspan fill="${colours[style as keyof Palette]}"${weight}>`;
+      out += `<tspan fill="${colours[style as Painted]}"${weight}>`;
     } else if (part === close) out += "</tspan>";
     else out += escape(part);
   }

@@ -16,6 +16,9 @@ export interface Candidate {
 export interface Lookups {
   readonly filters: () => Promise<readonly string[]>;
   readonly contexts: (kubeconfig: string | undefined) => Promise<readonly string[]>;
+  readonly rules: () => Promise<readonly string[]>;
+  readonly backends: () => Promise<readonly string[]>;
+  readonly caches: () => Promise<readonly string[]>;
 }
 
 /**
@@ -73,11 +76,37 @@ export async function candidatesFor(
       typed,
     );
   }
+  const operands = command.commands.length > 0 ? [] : await operandsOf(pathOf(command), kubeconfig, lookups);
+  if (operands.length > 0) {
+    return matching(
+      operands.map((word) => ({ word, about: "" })),
+      typed,
+    );
+  }
   const visible = command.createHelp().visibleCommands(command);
   return matching(
     visible.map((sub) => ({ word: sub.name(), about: sub.description() })),
     typed,
   );
+}
+
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : `${pathOf(parent)} ${command.name()}`;
+}
+
+/** What may follow the name of a command. */
+async function operandsOf(path: string, kubeconfig: string | undefined, lookups: Lookups): Promise<readonly string[]> {
+  switch (path) {
+    case "rules":
+      return [...(await lookups.filters()), ...(await lookups.rules())];
+    case "compare":
+      return lookups.contexts(kubeconfig);
+    case "cache add":
+      return lookups.caches();
+    default:
+      return [];
+  }
 }
 
 async function valuesOf(
@@ -90,6 +119,11 @@ async function valuesOf(
   switch (option.long) {
     case "--filter":
       return listWords(typed, await lookups.filters());
+    case "--backend":
+    case "--provider":
+      return lookups.backends();
+    case "--backends":
+      return listWords(typed, await lookups.backends());
     case "--include":
       return listWords(typed, ["info", "risks"]);
     case "--kubecontext":
@@ -123,6 +157,12 @@ export async function complete(
 ): Promise<void> {
   const lookups: Lookups = {
     filters: async () => (await import("../analyzers/index.ts")).analyzers.map(({ name }) => name),
+    rules: async () => {
+      const { analyzers } = await import("../analyzers/index.ts");
+      return [...new Set(analyzers.flatMap(({ rules }) => Object.keys(rules)))].sort();
+    },
+    backends: async () => Object.keys((await import("../ai/backends.ts")).backends),
+    caches: async () => (await import("../config/cache.ts")).remoteCacheTypes,
     contexts: async (kubeconfig) => {
       const { listContexts } = await import("../cluster/live/kubeconfig.ts");
       return listContexts({ kubeconfig, env: terminal.env }).map(({ name }) => name);

@@ -2,7 +2,7 @@
 import type { Palette } from "../report/text.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `--color`. */
+/** `--color` and `--hyperlinks`. */
 export type ColorChoice = "auto" | "always" | "never";
 
 /** Whether standard output is coloured: `--color` decides, else a terminal, `NO_COLOR` (no-color.org) and `TERM`. */
@@ -12,6 +12,34 @@ export function isColored(
 ): boolean {
   if (choice !== "auto") return choice === "always";
   return stdoutIsTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+}
+
+const linkingPrograms: ReadonlySet<string> = new Set(["iTerm.app", "WezTerm", "vscode", "ghostty"]);
+const linkingTerms: ReadonlySet<string> = new Set(["xterm-kitty", "xterm-ghostty"]);
+/** VTE 0.50.0 knew links and crashed on them. */
+const oldestLinkingVte = 5001;
+
+/**
+ * Whether standard output shows hyperlinks (OSC 8): `--hyperlinks` decides, else a terminal that is known to. One that does
+ * not know them may print them as rubbish, and none can be asked without reading its answer; `FORCE_HYPERLINK` tells of
+ * others, and `FORCE_HYPERLINK=0` of none. Below tmux and screen the variables are of the terminal around them.
+ */
+export function showsLinks(
+  choice: ColorChoice,
+  { env, stdoutIsTerminal }: Pick<Terminal, "env" | "stdoutIsTerminal">,
+): boolean {
+  if (choice !== "auto") return choice === "always";
+  const term = env["TERM"] ?? "";
+  if (!stdoutIsTerminal || term === "dumb") return false;
+  const forced = env["FORCE_HYPERLINK"] ?? "";
+  if (forced !== "") return forced !== "0" && forced !== "false";
+  if (env["TMUX"] !== undefined || env["STY"] !== undefined || /^(?:tmux|screen)/.test(term)) return false;
+  return (
+    linkingPrograms.has(env["TERM_PROGRAM"] ?? "") ||
+    linkingTerms.has(term) ||
+    Number(env["VTE_VERSION"] ?? 0) >= oldestLinkingVte ||
+    [env["WT_SESSION"], env["KONSOLE_VERSION"]].some((value) => value !== undefined && value !== "")
+  );
 }
 
 const widthWithoutTerminal = 100;
@@ -31,9 +59,11 @@ export function showsUnicode({ env, platform }: Pick<Terminal, "env" | "platform
   return locale === undefined ? platform === "darwin" : /utf-?8/i.test(locale);
 }
 
-/** The colours of a report. chalk is loaded only when there is something to colour. */
-export async function paletteFor(colored: boolean): Promise<Palette> {
-  if (!colored) return (await import("../report/text.ts")).plain;
+/** The colours of a report, and its links. chalk is loaded only when there is something to colour. */
+export async function paletteFor(colored: boolean, linked = false): Promise<Palette> {
+  const { link, plain } = await import("../report/text.ts");
+  const links = linked ? { link } : { link: plain.link };
+  if (!colored) return { ...plain, ...links };
   const { Chalk } = await import("chalk");
   // The sixteen colours that every theme defines: a reader's own choice of light or dark is kept.
   const chalk = new Chalk({ level: 1 });
@@ -46,6 +76,7 @@ export async function paletteFor(colored: boolean): Promise<Palette> {
     strong: style(chalk.bold),
     dim: style(chalk.dim),
     command: style(chalk.cyan),
+    ...links,
   };
 }
 

@@ -12,6 +12,7 @@ export interface GlobalFlags {
   readonly context: readonly string[];
   readonly allContexts?: boolean;
   readonly color: ColorChoice;
+  readonly hyperlinks: ColorChoice;
   /** False with `--no-pager`. */
   readonly pager?: boolean;
   readonly verbose?: boolean;
@@ -21,6 +22,7 @@ export interface GlobalFlags {
 export interface PagerFlags {
   readonly pager?: boolean;
   readonly interactive?: boolean;
+  readonly hyperlinks?: ColorChoice;
 }
 
 export interface InitFlags extends GlobalFlags {

@@ -33,7 +33,15 @@ export function pagerFor(
 /** Prints `text`, a page at a time where it does not fit. */
 export async function printPaged(text: string, flags: PagerFlags, terminal: Terminal): Promise<void> {
   const command = pagerFor(text, flags, terminal);
-  if (command === undefined || !(await page(text, command, terminal))) await terminal.print(text);
+  if (command === undefined || !(await page(pagedText(text, flags), command, terminal))) await terminal.print(text);
+}
+
+// oxlint-disable-next-line no-control-regex -- what a link begins and ends with (report/text.ts)
+const linkMarks = /\u001B\]8;;[!-~]*?\u001B\\/g;
+
+/** Pagers differ in whether they know links: `less` does since version 566. */
+function pagedText(text: string, { hyperlinks }: PagerFlags): string {
+  return hyperlinks === "always" ? text : text.replace(linkMarks, "");
 }
 
 /** Gives false when the pager did not run. */

@@ -177,6 +177,11 @@ export function createProgram(run: Run, words?: readonly string[]): Command {
     .addOption(names("--context <names>", "the same as --kubecontext (default: the current one)"))
     .option("--all-contexts", "every context of the kubeconfig")
     .addOption(new Option("--color <when>", "colour the output").choices(["auto", "always", "never"]).default("auto"))
+    .addOption(
+      new Option("--hyperlinks <when>", "link titles to what Kubernetes' documentation says of them")
+        .choices(["auto", "always", "never"])
+        .default("auto"),
+    )
     .option("--no-pager", "never show long text a page at a time (default: K8SGPT_PAGER, PAGER, less)")
     .option("-v, --verbose", "tell on standard error what is done, and more about errors")
     .configureHelp({ showGlobalOptions: true, sortOptions: false, optionDescription })

@@ -6,7 +6,7 @@ import type { Severity } from "../findings/severity.ts";
 import { fill, padTo, wrap, wrapCommand } from "../report/layout.ts";
 import type { Palette } from "../report/text.ts";
 import { counted } from "../report/words.ts";
-import { isColored, paletteFor, reportWidth } from "./display.ts";
+import { isColored, paletteFor, reportWidth, showsLinks } from "./display.ts";
 import type { OutputFlags } from "./flags.ts";
 import { nearestNames } from "./nearest.ts";
 import type { Terminal } from "./terminal.ts";
@@ -26,7 +26,7 @@ export async function showRules(name: string | undefined, flags: OutputFlags, te
     await terminal.print(`${JSON.stringify(shown.map(ruleJson), undefined, 2)}\n`);
     return;
   }
-  const palette = await paletteFor(isColored(flags.color, terminal));
+  const palette = await paletteFor(isColored(flags.color, terminal), showsLinks(flags.hyperlinks, terminal));
   const width = Math.min(reportWidth(terminal), 120);
   const [first] = shown;
   const isOne = shown.length === 1 && first !== undefined && first.id === name?.toLowerCase();
@@ -147,7 +147,7 @@ function explained({ id, rule, analyzers }: KnownRule, width: number, palette: P
       ),
     ),
     ...row("fix", wrap(rule.fix, room)),
-    ...row("docs", [docsOf(rule)]),
+    ...row("docs", [palette.link(docsOf(rule), docsOf(rule))]),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { Report } from "../findings/report.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
 import type { FormatOptions } from "../report/formats.ts";
 import { buildInfo } from "./build-info.ts";
-import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
+import { isColored, paletteFor, reportWidth, showsLinks, showsUnicode } from "./display.ts";
 import type { Explaining } from "./explain.ts";
 import type { AnalyzeFlags } from "./flags.ts";
 import type { Printed } from "./output.ts";
@@ -51,14 +51,14 @@ export function isStreamed(
 
 /** How a report is written, from the flags and the terminal at hand. */
 export async function formatOptions(
-  flags: Pick<AnalyzeFlags, "color" | "flat" | "withStat">,
+  flags: Pick<AnalyzeFlags, "color" | "hyperlinks" | "flat" | "withStat">,
   terminal: Terminal,
   docs: FieldDocs | undefined,
   { analyzers }: Pick<Plan, "analyzers">,
 ): Promise<FormatOptions> {
   return {
     width: reportWidth(terminal),
-    palette: await paletteFor(isColored(flags.color, terminal)),
+    palette: await paletteFor(isColored(flags.color, terminal), showsLinks(flags.hyperlinks, terminal)),
     unicode: showsUnicode(terminal),
     flat: flags.flat === true,
     withStats: flags.withStat === true,

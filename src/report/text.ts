@@ -14,6 +14,7 @@ import { certaintyRows } from "./certainty.ts";
 import { docKey, docOfFinding, type FieldDocs, isField } from "./field-doc.ts";
 import { clean, columnsOf, fill, padTo, shorten, wrap, wrapCommand } from "./layout.ts";
 import { resultsOf } from "./results.ts";
+import { sourceAddress } from "./seen.ts";
 import {
   countBySeverity,
   counted,
@@ -39,6 +40,8 @@ export interface Palette {
   readonly strong: Style;
   readonly dim: Style;
   readonly command: Style;
+  /** Text of one line that leads to an address; the text as it is where no terminal shows links, or for no address. */
+  readonly link: (text: string, address: string | undefined) => string;
 }
 
 const same: Style = (text) => text;
@@ -53,7 +56,15 @@ export const plain: Palette = {
   strong: same,
   dim: same,
   command: same,
+  link: same,
 };
+
+/** A hyperlink as terminals take it: OSC 8, with the terminator of ECMA-48. It takes no columns. */
+export function link(text: string, address: string | undefined): string {
+  // What is not printable ASCII would end the sequence, or do worse.
+  if (address === undefined || !/^https:\/\/[!-~]+$/.test(address)) return text;
+  return `\u001B]8;;${address}\u001B\\${text}\u001B]8;;\u001B\\`;
+}
 
 /** How to write a report as text. */
 export interface TextOptions {
@@ -290,7 +301,8 @@ export function incidentLines(
     : [mark, ...fill([name, ...age], width - 2)];
   const paintHead = (line: string) =>
     line.startsWith(mark) ? palette.strong(palette[severity](mark)) + palette.strong(line.slice(mark.length)) : line;
-  const title = wrap(clean(root.title), width - 2).map((line) => `  ${palette.strong(line)}`);
+  const address = sourceAddress(root.source);
+  const title = wrap(clean(root.title), width - 2).map((line) => `  ${palette.link(palette.strong(line), address)}`);
   return [
     paintHead(first),
     ...rest.map((line) => `  ${palette.strong(line)}`),

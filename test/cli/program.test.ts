@@ -22,7 +22,17 @@ function quiet(command: Command): void {
   for (const sub of command.commands) quiet(sub);
 }
 
-const globals = ["config", "kubeconfig", "kubecontext", "context", "allContexts", "color", "pager", "verbose"];
+const globals = [
+  "config",
+  "kubeconfig",
+  "kubecontext",
+  "context",
+  "allContexts",
+  "color",
+  "hyperlinks",
+  "pager",
+  "verbose",
+];
 const guards = ["policy", "auditLog"];
 const reading = [
   "filter",
@@ -193,6 +203,9 @@ describe("completion", () => {
   const lookups = {
     filters: async () => ["CronJob", "Job", "Pod", "Service"],
     contexts: async (kubeconfig: string | undefined) => (kubeconfig === "other" ? ["far"] : ["prod", "test"]),
+    rules: async () => ["configmap-missing", "image-unreachable"],
+    backends: async () => ["ollama", "openai"],
+    caches: async () => ["gcs", "s3"],
   };
   const offered = async (line: string): Promise<readonly string[]> => {
     const found = await candidatesFor(
@@ -202,6 +215,20 @@ describe("completion", () => {
     );
     return found.map(({ word }) => word);
   };
+
+  test.each([
+    ["analyze -b o", ["ollama", "openai"]],
+    ["analyze --backend=op", ["--backend=openai"]],
+    ["auth default -p ol", ["ollama"]],
+    ["auth remove -b ollama,op", ["ollama,openai"]],
+    ["cache add s", ["s3"]],
+    ["rules config", ["configmap-missing"]],
+    ["rules P", ["Pod"]],
+    ["compare p", ["prod"]],
+    ["compare prod --kubeconfig other f", ["far"]],
+  ])("offers the names that may stand there: %s", async (line, words) => {
+    expect(await offered(line)).toEqual(words);
+  });
 
   test.each([
     [

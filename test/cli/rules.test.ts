@@ -17,7 +17,7 @@ async function printed(name: string | undefined, output: "text" | "json" = "text
     tell: () => undefined,
     draw: () => undefined,
   };
-  await showRules(name, { output, color: "never", context: [], kubecontext: [] }, terminal);
+  await showRules(name, { output, color: "never", hyperlinks: "never", context: [], kubecontext: [] }, terminal);
   return text;
 }
 
