@@ -3,6 +3,7 @@ import type { Analyzer } from "./define.ts";
 import { apiServer } from "./api-server.ts";
 import { apiService } from "./api-service.ts";
 import { catalogSource } from "./catalog-source.ts";
+import { certificateSigningRequest } from "./certificate-signing-request.ts";
 import { certificate } from "./certificate.ts";
 import { clusterCatalog } from "./cluster-catalog.ts";
 import { clusterExtension } from "./cluster-extension.ts";
@@ -58,4 +59,4 @@ import { vulnerabilityReport } from "./vulnerability-report.ts";
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from "./webhook.ts";
 
 /** Every analyzer, by name. */
-export const analyzers: readonly Analyzer[] = [apiServer, apiService, catalogSource, certificate, clusterCatalog, clusterExtension, clusterPolicyReport, clusterServiceVersion, configAuditReport, configMap, cronJob, csiNode, customResourceDefinition, customResource, daemonSet, deployment, deprecatedApi, eks, endpointSlice, event, garbageCollection, gatewayClass, gateway, helm, horizontalPodAutoscaler, httpRoute, ingress, installPlan, job, lease, log, namespace, networkPolicy, node, operatorGroup, persistentVolumeClaim, persistentVolume, podDisruptionBudget, pod, policyReport, prometheusConfigRelabelReport, prometheusConfigValidate, replicaSet, resourceQuota, scaledObject, security, serviceAccount, service, statefulSet, storageClass, storage, subscription, systemComponent, volumeAttachment, vulnerabilityReport, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));
+export const analyzers: readonly Analyzer[] = [apiServer, apiService, catalogSource, certificateSigningRequest, certificate, clusterCatalog, clusterExtension, clusterPolicyReport, clusterServiceVersion, configAuditReport, configMap, cronJob, csiNode, customResourceDefinition, customResource, daemonSet, deployment, deprecatedApi, eks, endpointSlice, event, garbageCollection, gatewayClass, gateway, helm, horizontalPodAutoscaler, httpRoute, ingress, installPlan, job, lease, log, namespace, networkPolicy, node, operatorGroup, persistentVolumeClaim, persistentVolume, podDisruptionBudget, pod, policyReport, prometheusConfigRelabelReport, prometheusConfigValidate, replicaSet, resourceQuota, scaledObject, security, serviceAccount, service, statefulSet, storageClass, storage, subscription, systemComponent, volumeAttachment, vulnerabilityReport, mutatingWebhookConfiguration, validatingWebhookConfiguration].sort((a, b) => (a.name < b.name ? -1 : 1));

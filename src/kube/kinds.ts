@@ -6,6 +6,7 @@
 import type {
   CoreV1Event,
   V1APIService,
+  V1CertificateSigningRequest,
   V1ClusterRole,
   V1ClusterRoleBinding,
   V1ConfigMap,
@@ -863,6 +864,15 @@ export const kinds = {
         detachError: { message: true, time: true },
       },
     },
+  }),
+  // Neither `spec.request` nor `status.certificate`: who asked, of which signer, and what was decided is all that is told.
+  CertificateSigningRequest: kind<V1CertificateSigningRequest>()({
+    group: "certificates.k8s.io",
+    version: "v1",
+    plural: "certificatesigningrequests",
+    namespaced: false,
+    shortNames: ["csr"],
+    fields: { metadata, spec: { signerName: true, username: true }, status: { conditions } },
   }),
   PriorityClass: kind<V1PriorityClass>()({
     group: "scheduling.k8s.io",

@@ -29,6 +29,7 @@ export const roots: Readonly<Record<string, string>> = {
   CSIDriver: "storage.v1.CSIDriver",
   CSINode: "storage.v1.CSINode",
   VolumeAttachment: "storage.v1.VolumeAttachment",
+  CertificateSigningRequest: "certificates.v1.CertificateSigningRequest",
   PriorityClass: "scheduling.v1.PriorityClass",
   RuntimeClass: "node.v1.RuntimeClass",
   HorizontalPodAutoscaler: "autoscaling.v2.HorizontalPodAutoscaler",
@@ -605,6 +606,33 @@ export const schema: Readonly<Record<string, readonly string[]>> = {
   "batch.v1.UncountedTerminatedPods": [
     "succeeded 1 []string",
     "failed 2 []string",
+  ],
+  "certificates.v1.CertificateSigningRequest": [
+    "metadata 1 meta.v1.ObjectMeta!",
+    "spec 2 certificates.v1.CertificateSigningRequestSpec!",
+    "status 3 certificates.v1.CertificateSigningRequestStatus!",
+  ],
+  "certificates.v1.CertificateSigningRequestCondition": [
+    "type 1 string!",
+    "status 6 string!",
+    "reason 2 string",
+    "message 3 string",
+    "lastUpdateTime 4 time!",
+    "lastTransitionTime 5 time!",
+  ],
+  "certificates.v1.CertificateSigningRequestSpec": [
+    "request 1 bytes!",
+    "signerName 7 string!",
+    "expirationSeconds 8 *int",
+    "usages 5 []string",
+    "username 2 string",
+    "uid 3 string",
+    "groups 4 []string",
+    "extra 6 {}unread",
+  ],
+  "certificates.v1.CertificateSigningRequestStatus": [
+    "conditions 1 []certificates.v1.CertificateSigningRequestCondition",
+    "certificate 2 bytes",
   ],
   "coordination.v1.Lease": [
     "metadata 1 meta.v1.ObjectMeta!",

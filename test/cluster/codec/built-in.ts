@@ -9,6 +9,7 @@ const builtInGroups = new Set([
   "apps",
   "autoscaling",
   "batch",
+  "certificates.k8s.io",
   "coordination.k8s.io",
   "discovery.k8s.io",
   "networking.k8s.io",
