@@ -20,7 +20,7 @@ const groups: readonly Group[] = [
   // What judges a cluster and tells it.
   {
     anchors: ["src/cli/analyze.ts", "src/report/text.ts", "src/report/json.ts"],
-    apart: /^src\/(?:cli\/(?:auth|auth-test|cache|filters|generate)|analyzers\/index|config\/.*|ai\/.*)\.ts$/,
+    apart: /^src\/(?:cli\/(?:auth|auth-test|cache|filters|generate|nearest)|analyzers\/index|config\/.*|ai\/.*)\.ts$/,
   },
   // What reads a live one.
   {
