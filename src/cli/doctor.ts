@@ -2,7 +2,8 @@
  * `k8sgpt doctor`: looks at the set-up piece by piece and says how to mend each. A piece that is broken does not keep the
  * others from being looked at. It changes nothing, and asks no AI backend: `auth test` does.
  */
-import { stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { findTarget } from "../cluster/live/kubeconfig.ts";
 import { readCache } from "../config/cache.ts";
 import { unknownKeys } from "../config/keys.ts";
@@ -32,6 +33,32 @@ interface Checked {
 }
 
 type Check = Checked & { readonly check: string };
+
+/** Whether explanations can be kept in `folder`, which is made when the first one is. */
+async function cacheFolder(folder: string): Promise<Checked> {
+  let present = folder;
+  for (;;) {
+    try {
+      const found = await stat(present); // oxlint-disable-line no-await-in-loop -- upwards to the first that is there
+      if (!found.isDirectory()) {
+        const next = `Move ${present} away, or set XDG_CACHE_HOME to another folder`;
+        return { state: "problem", text: `cannot be kept in ${folder}: ${present} is no folder`, next };
+      }
+      break;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if ((code !== "ENOENT" && code !== "ENOTDIR") || dirname(present) === present) throw error;
+      present = dirname(present);
+    }
+  }
+  try {
+    await access(present, constants.W_OK);
+    return { state: "ok", text: `files in ${folder}` };
+  } catch {
+    const next = `Check who may write there, \`ls -ld ${present}\`, or set XDG_CACHE_HOME to another folder`;
+    return { state: "problem", text: `cannot be kept in ${folder}: ${present} cannot be written`, next };
+  }
+}
 
 /** Looks at everything. Gives the exit code: 1 when something is broken. */
 export async function runDoctor(flags: DoctorFlags, terminal: Terminal): Promise<number> {
@@ -96,7 +123,7 @@ export async function runDoctor(flags: DoctorFlags, terminal: Terminal): Promise
     await lookAtCluster(flags, terminal, stop.signal, look);
     await look("cache", async () => {
       const cache = await readCache(place, terminal);
-      return { state: "ok", text: cache.type === "file" ? `files in ${cache.folder}` : cache.type };
+      return cache.type === "file" ? cacheFolder(cache.folder) : { state: "ok", text: cache.type };
     });
     await look("AI backend", async () => {
       try {

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { forbidden, json, startServer } from "../cluster/live/server.ts";
 import { emptyHome, type Home } from "./fake-terminal.ts";
@@ -58,7 +59,7 @@ describe("doctor", () => {
   });
 
   it("looks at everything although pieces are broken", async () => {
-    const home = emptyHome({ HOME: "/nonexistent" });
+    const home = emptyHome({ HOME: "/nonexistent", XDG_CACHE_HOME: tmpdir() });
     write(home, "active_filters: [Pod, Podd]\npolicy: { kind: [Secret] }\n");
     const { code, told } = await doctor(home);
     expect(code).toBe(1);
@@ -67,5 +68,17 @@ describe("doctor", () => {
     expect(problems[0]).toMatchObject({ text: expect.stringContaining("Podd"), next: "k8sgpt filters remove Podd" });
     expect(problems[1]?.text).toContain('"kind" is not known');
     expect(told.checks.map(({ check }) => check)).toContain("cache");
+  });
+
+  it("tells of a cache folder that cannot be made", async () => {
+    const place = join(mkdtempSync(join(tmpdir(), "k8sgpt-doctor-")), "taken");
+    writeFileSync(place, "");
+    const { code, told } = await doctor(emptyHome({ XDG_CACHE_HOME: place }));
+    expect(code).toBe(1);
+    expect(told.checks.find(({ check }) => check === "cache")).toMatchObject({
+      state: "problem",
+      text: expect.stringContaining(`${place} is no folder`),
+      next: expect.stringContaining("XDG_CACHE_HOME"),
+    });
   });
 });
