@@ -4,7 +4,8 @@
  * reasons of its own to go elsewhere. Requests for access tokens hold nothing of a cluster and are not asked about.
  */
 import { Fault } from "../fault.ts";
-import { fits, type PolicyList, refusedBy } from "../policy.ts";
+import { type PolicyList, refusedBy } from "../policy.ts";
+import { fits } from "../wildcard.ts";
 
 /** What a policy says of backends; `ai` absent: nothing. */
 export interface HostPolicy {

@@ -8,7 +8,7 @@ import { Fault, messageOf } from "../fault.ts";
 import { type Cluster, createFleet, type FilterLists, type Fleet, type McpOptions } from "../server/mcp/context.ts";
 import type { AuditFile } from "../audit.ts";
 import { createMasking, noMasking } from "../server/mcp/masking.ts";
-import type { DenyRule } from "../server/mcp/policy.ts";
+import type { McpRule } from "../config/policy.ts";
 import { integrationFilters } from "../server/mcp/tools/own.ts";
 import { buildInfo } from "./build-info.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -113,7 +113,7 @@ interface Serving {
   readonly signal: AbortSignal;
   /** How many there are. */
   readonly clusters: number;
-  readonly rules: readonly DenyRule[];
+  readonly rules: readonly McpRule[];
   readonly audit: AuditFile | undefined;
 }
 
@@ -201,7 +201,7 @@ function withoutGuards(flags: ServeFlags): ServeFlags {
 }
 
 /** What the policy says of MCP. @throws Fault when it says what could not be kept */
-async function mcpRules(flags: ServeFlags, terminal: Terminal): Promise<readonly DenyRule[]> {
+async function mcpRules(flags: ServeFlags, terminal: Terminal): Promise<readonly McpRule[]> {
   const { readPolicies } = await import("../config/policy.ts");
   const place = configPlace(flags.config, terminal);
   if (flags.from.length > 0 && flags.policy !== undefined) {

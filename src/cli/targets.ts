@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import type { ClusterSource } from "../cluster/source.ts";
 import { Fault } from "../fault.ts";
+import { fits } from "../wildcard.ts";
 import type { ReadingFlags } from "./flags.ts";
 import { didYouMean, nearestNames } from "./nearest.ts";
 import { fromAndContext, openGuards, openPlace, type Place } from "./reading.ts";
@@ -101,14 +102,6 @@ export function contextsNamed(values: readonly string[], known: readonly string[
   });
   if (unknown.length > 0) throw unknownContexts(unknown, known);
   return [...new Set(found)];
-}
-
-function fits(pattern: string, name: string): boolean {
-  const source = pattern
-    .split("*")
-    .map((part) => RegExp.escape(part))
-    .join(".*");
-  return new RegExp(`^${source}$`, "s").test(name);
 }
 
 function unknownContexts(unknown: readonly string[], known: readonly string[]): Fault {

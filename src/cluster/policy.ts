@@ -7,7 +7,8 @@ import { Fault } from "../fault.ts";
 import { kindDefinition, kindNames } from "../kube/kinds.ts";
 import { compareText } from "../kube/object-ref.ts";
 import type { Scope, SourceNote } from "../kube/snapshot.ts";
-import { fits, type PolicyList, refusedBy } from "../policy.ts";
+import { type PolicyList, refusedBy } from "../policy.ts";
+import { fits } from "../wildcard.ts";
 
 /** One policy as a file states it. What is absent is not restricted. */
 export interface AccessPolicy {

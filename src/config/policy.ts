@@ -26,12 +26,15 @@ import { keyIn } from "./write.ts";
 
 /** What AI assistants must not ask: a call to which all that the rule names applies. */
 export interface McpRule {
-  /** The file and the line. */
+  /** The file and the line, `policy.yaml:4`. */
   readonly origin: string;
+  /** Absent: all tools. `*` in a name stands for any text, here, in `exceptTools` and in `contexts`. */
   readonly tools?: readonly string[];
   /** All tools but these. */
   readonly exceptTools?: readonly string[];
+  /** Absent: all clusters. */
   readonly contexts?: readonly string[];
+  /** Absent together with `kinds`: the whole cluster. */
   readonly namespaces?: readonly string[];
   readonly kinds?: readonly string[];
 }

@@ -9,6 +9,7 @@ import { keyOf, type ObjectRef, refOf } from "../kube/object-ref.ts";
 import { topOwnerOf } from "../kube/relations.ts";
 import type { Snapshot } from "../kube/snapshot.ts";
 import { dayMs, parseTime } from "../kube/time.ts";
+import { fits } from "../wildcard.ts";
 import type { Finding } from "./finding.ts";
 import type { AcceptedFinding } from "./report.ts";
 
@@ -54,7 +55,8 @@ export function withoutAccepted(
   const counting: Finding[] = [];
   const accepted: AcceptedFinding[] = [];
   const warnings = new Set<string>();
-  const here = rules.filter(({ cluster = "*" }) => anyOf(cluster).test(snapshot.cluster.name));
+  // Contexts of clouds are named like paths: `*` also stands for `/` here.
+  const here = rules.filter(({ cluster = "*" }) => fits(cluster, snapshot.cluster.name));
   const patterns = here.map((entry) => ({ entry, rule: globOf(entry.rule), object: globOf(entry.object) }));
   for (const finding of findings) {
     const verdicts = [
@@ -141,12 +143,6 @@ function annotationOn(snapshot: Snapshot, ref: ObjectRef, rule: string): Verdict
     );
   }
   return undefined;
-}
-
-/** `*` stands for any characters: contexts of clouds are named like paths. */
-function anyOf(pattern: string): RegExp {
-  const parts = pattern.split("*").map((part) => RegExp.escape(part));
-  return new RegExp(`^${parts.join(".*")}$`, "s");
 }
 
 /** `*` stands for any characters but `/`; everything else for itself. An empty pattern matches nothing. */

@@ -4,7 +4,7 @@ import { Fault } from "../../src/fault.ts";
 import type { AuditedCall, Cluster, McpOptions } from "../../src/server/mcp/context.ts";
 import { isPlain } from "../../src/server/mcp/hygiene.ts";
 import { createMasking } from "../../src/server/mcp/masking.ts";
-import type { DenyRule } from "../../src/server/mcp/policy.ts";
+import type { McpRule } from "../../src/config/policy.ts";
 import { connect, contextOf, liveSource, type Manifest, resource } from "./source.ts";
 
 const resources = [
@@ -39,7 +39,7 @@ function namesIn(value: unknown): readonly unknown[] {
 }
 
 const allow = { denyTools: [], scope: {}, denyKinds: [] };
-const rule = (rest: Omit<DenyRule, "origin">): DenyRule => ({ origin: "policy.yaml:3", ...rest });
+const rule = (rest: Omit<McpRule, "origin">): McpRule => ({ origin: "policy.yaml:3", ...rest });
 
 test("every tool about a cluster takes one, has the names in its schema, and names it in its answer", async () => {
   const { client, call, close } = await connect(fleetOf());

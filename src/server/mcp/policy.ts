@@ -1,23 +1,10 @@
 /** What the server's owner lets clients see: tools, namespaces and kinds, by flag and by policy file. */
 import type { ClusterSource } from "../../cluster/source.ts";
+import type { McpRule } from "../../config/policy.ts";
 import { Fault } from "../../fault.ts";
 import { isKindName, kindDefinition, type KindName } from "../../kube/kinds.ts";
 import type { KindRead, Scope } from "../../kube/snapshot.ts";
-
-/** What must not be asked, from a policy file: a call to which all that the rule names applies. */
-export interface DenyRule {
-  /** The file and the line, `policy.yaml:4`. */
-  readonly origin: string;
-  /** Absent: all tools. `*` in a name stands for any text, here and in the others. */
-  readonly tools?: readonly string[];
-  /** All tools but these. */
-  readonly exceptTools?: readonly string[];
-  /** Absent: all clusters. */
-  readonly contexts?: readonly string[];
-  /** Absent together with `kinds`: the whole cluster. */
-  readonly namespaces?: readonly string[];
-  readonly kinds?: readonly string[];
-}
+import { fits } from "../../wildcard.ts";
 
 /** Absent lists allow everything. */
 export interface Policy {
@@ -28,7 +15,8 @@ export interface Policy {
   readonly scope: Scope;
   /** Kinds, plurals, `plural.group` or `pods/log` that may not be listed or read, in lower case. */
   readonly denyKinds: readonly string[];
-  readonly rules?: readonly DenyRule[];
+  /** From policy files. */
+  readonly rules?: readonly McpRule[];
 }
 
 /** Whether the tool may be called under any of its names, on some cluster. */
@@ -134,24 +122,14 @@ export function restrictedSource(source: ClusterSource, { denyKinds }: Policy): 
   };
 }
 
-function isWhole({ namespaces, kinds }: DenyRule): boolean {
+function isWhole({ namespaces, kinds }: McpRule): boolean {
   return namespaces === undefined && kinds === undefined;
 }
 
-function isAboutTool({ tools, exceptTools }: DenyRule, names: readonly string[]): boolean {
+function isAboutTool({ tools, exceptTools }: McpRule, names: readonly string[]): boolean {
   return isAbout(tools, names) && (exceptTools === undefined || !isAbout(exceptTools, names));
 }
 
 function isAbout(words: readonly string[] | undefined, names: readonly string[]): boolean {
   return words === undefined || words.some((word) => names.some((name) => fits(word, name)));
-}
-
-/** Whether `name` is what `pattern` names; `*` stands for any text. */
-function fits(pattern: string, name: string): boolean {
-  if (!pattern.includes("*")) return pattern === name;
-  const source = pattern
-    .split("*")
-    .map((part) => RegExp.escape(part))
-    .join(".*");
-  return new RegExp(`^${source}$`, "s").test(name);
 }
