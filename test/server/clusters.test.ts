@@ -1,5 +1,6 @@
 /** One server for several clusters: each tool asks the one that is meant, and says which it was. */
 import { describe, expect, test } from "vitest";
+import type { ClusterSource } from "../../src/cluster/source.ts";
 import { Fault } from "../../src/fault.ts";
 import type { AuditedCall, Cluster, McpOptions } from "../../src/server/mcp/context.ts";
 import { isPlain } from "../../src/server/mcp/hygiene.ts";
@@ -177,6 +178,58 @@ describe("a policy's rules for MCP", () => {
     expect(data).toMatchObject({ complete: false, status: "Incomplete" });
     expect(JSON.stringify(data["coverage"])).toContain("not open to this server");
     await close();
+  });
+
+  test("name kinds with *, as contexts and tools", async () => {
+    const rules = [rule({ kinds: ["Sec*", "pods*"] })];
+    const { call, close } = await connect(fleetOf({ policy: { ...allow, rules } }));
+    expect((await call("list-resources", { resourceType: "secrets" })).text).toContain("Secret objects are not open");
+    expect((await call("list-resources", pods)).text).toContain("Pod objects are not open");
+    expect((await call("get-logs", { podName: "web", namespace: "shop" })).text).toContain("Logs are not open");
+    expect((await call("analyze", { filters: ["Pod"] })).data).toMatchObject({ status: "Incomplete" });
+    await close();
+  });
+
+  test("keep a kind of the cluster's own from analyses and stories, too", async () => {
+    const whole = two[0];
+    const widget = {
+      group: "example.test",
+      version: "v1",
+      kind: "Widget",
+      plural: "widgets",
+      object: {
+        metadata: { name: "canary", namespace: "shop", creationTimestamp: "2025-01-01T00:00:00Z" },
+        status: {
+          conditions: [
+            { type: "Ready", status: "False", reason: "Broken", lastTransitionTime: "2025-01-01T00:00:00Z" },
+          ],
+        },
+      },
+    };
+    const open = async (): Promise<ClusterSource> => {
+      const source = await whole.open();
+      return {
+        ...source,
+        read: async (request) => {
+          const input = await source.read(request);
+          return request.customResources === true ? { ...input, customResources: [widget] } : input;
+        },
+      };
+    };
+    const asked = async (rules: readonly McpRule[]): Promise<string> => {
+      const { call, close } = await connect(fleetOf({ policy: { ...allow, rules } }, [{ ...whole, open }]));
+      const said = [
+        await call("analyze", { filters: ["CustomResource"] }),
+        await call("why", { kind: "widgets.example.test", name: "canary", namespace: "shop" }),
+      ];
+      await close();
+      return JSON.stringify(said.map(({ text, isError }) => [isError, text]));
+    };
+    expect(await asked([])).toContain("Widget");
+    const closed = await asked([rule({ kinds: ["widgets.example.*"] })]);
+    expect(closed).not.toContain("Widget");
+    expect(closed).toContain("widgets.example.test");
+    expect(closed).toContain("not open to this server");
   });
 
   test("allow only some tools, and what is nowhere allowed is not shown", async () => {

@@ -2,7 +2,8 @@
 import type { ClusterSource } from "../../cluster/source.ts";
 import type { McpRule } from "../../config/policy.ts";
 import { Fault } from "../../fault.ts";
-import { isKindName, kindDefinition, type KindName } from "../../kube/kinds.ts";
+import type { CustomRead } from "../../kube/custom-resources.ts";
+import { kindDefinition, type KindName } from "../../kube/kinds.ts";
 import type { KindRead, Scope } from "../../kube/snapshot.ts";
 import { fits } from "../../wildcard.ts";
 
@@ -13,7 +14,7 @@ export interface Policy {
   readonly denyTools: readonly string[];
   /** The namespaces that may be seen. */
   readonly scope: Scope;
-  /** Kinds, plurals, `plural.group` or `pods/log` that may not be listed or read, in lower case. */
+  /** Kinds, plurals, `plural.group` or `pods/log` that may not be listed or read, in lower case; `*` is any text. */
   readonly denyKinds: readonly string[];
   /** From policy files. */
   readonly rules?: readonly McpRule[];
@@ -71,21 +72,33 @@ export function checkNamespace(policy: Policy, namespace: string | undefined): v
   });
 }
 
+/** A kind as the words of a policy may name it. */
+interface NamedKind {
+  readonly kind: string;
+  /** Absent when only an object was seen, as in a manifest. */
+  readonly plural?: string;
+  readonly group: string;
+}
+
+function isDeniedKind(policy: Policy, { kind, plural, group }: NamedKind): boolean {
+  return isDenied(policy, plural === undefined ? [kind] : [kind, plural, `${plural}.${group}`]);
+}
+
+function isDenied({ denyKinds }: Policy, names: readonly string[]): boolean {
+  return denyKinds.some((word) => names.some((name) => fits(word, name.toLowerCase())));
+}
+
 /** @throws Fault when the kind may not be read */
-export function checkKind(
-  { denyKinds }: Policy,
-  { kind, plural, group }: { readonly kind: string; readonly plural: string; readonly group: string },
-): void {
-  const names = [kind, plural, `${plural}.${group}`].map((name) => name.toLowerCase());
-  if (!names.some((name) => denyKinds.includes(name))) return;
-  throw new Fault(`${kind} objects are not open to this server`, {
+export function checkKind(policy: Policy, named: NamedKind): void {
+  if (!isDeniedKind(policy, named)) return;
+  throw new Fault(`${named.kind} objects are not open to this server`, {
     next: "Whoever started the server can change --mcp-deny-kinds and its policy",
   });
 }
 
 /** @throws Fault when logs may not be read */
-export function checkLogs({ denyKinds }: Policy): void {
-  if (!["pods/log", "pod/log"].some((name) => denyKinds.includes(name))) return;
+export function checkLogs(policy: Policy): void {
+  if (!isDenied(policy, ["pods/log", "pod/log"])) return;
   throw new Fault("Logs are not open to this server", {
     next: "`get-events` and `why` tell what is known without them; whoever started the server can change its policy",
   });
@@ -99,25 +112,33 @@ export function scopeFor(policy: Policy, namespace: string | undefined): Scope {
 }
 
 /** `source` without the kinds that may not be read: they are unread, which is not healthy. */
-export function restrictedSource(source: ClusterSource, { denyKinds }: Policy): ClusterSource {
-  if (denyKinds.length === 0) return source;
-  const isDenied = (kind: KindName): boolean => {
-    const { plural, group } = kindDefinition(kind);
-    return [kind, plural, `${plural}.${group}`].some((name) => denyKinds.includes(name.toLowerCase()));
-  };
+export function restrictedSource(source: ClusterSource, policy: Policy): ClusterSource {
+  if (policy.denyKinds.length === 0) return source;
+  const reason = "not open to this server";
+  const isClosed = (kind: KindName): boolean => isDeniedKind(policy, { kind, ...kindDefinition(kind) });
   return {
     ...source,
     async read(request) {
-      const kinds = request.kinds.filter((kind) => !isDenied(kind));
-      const denied = request.kinds.filter((kind) => isKindName(kind) && isDenied(kind));
+      const kinds = request.kinds.filter((kind) => !isClosed(kind));
       const { customResources, ...rest } = request;
       const input = await source.read({
         ...rest,
         kinds,
         ...(customResources === true && { customResources: kinds.includes("CustomResourceDefinition") }),
       });
-      const reads = denied.map((kind): KindRead => ({ kind, state: "unread", reason: "not open to this server" }));
-      return { ...input, reads: [...input.reads, ...reads] };
+      const reads = request.kinds.filter(isClosed).map((kind): KindRead => ({ kind, state: "unread", reason }));
+      const custom = input.customResources ?? [];
+      const closed = custom.filter((entry) => isDeniedKind(policy, entry));
+      const closedNames = new Set(closed.map(({ group, kind, plural }) => `${plural ?? kind.toLowerCase()}.${group}`));
+      const customReads = [...closedNames].map((resource): CustomRead => ({ resource, state: "unread", reason }));
+      return {
+        ...input,
+        reads: [...input.reads, ...reads],
+        ...(closed.length > 0 && {
+          customResources: custom.filter((entry) => !isDeniedKind(policy, entry)),
+          customReads: [...(input.customReads ?? []), ...customReads],
+        }),
+      };
     },
   };
 }
