@@ -1,5 +1,6 @@
 import { Fault, messageOf } from "../fault.ts";
 import type { Report } from "../findings/report.ts";
+import { reportInContext } from "../findings/with-context.ts";
 import type { FormatOptions } from "../report/formats.ts";
 import { compared, hasNewFault, writeBaseline } from "./baseline.ts";
 import { reportWidth } from "./display.ts";
@@ -123,9 +124,7 @@ async function runOne(run: Run, target: Target): Promise<number> {
       onRead: progress.erase,
     });
     note(`Analyzed (${elapsed()})`);
-    const isNamed = !target.isSaved && [...flags.kubecontext, ...flags.context].some((name) => name !== "");
-    const placed = isNamed ? (await import("./with-context.ts")).withContext(report, target.name) : report;
-    const told = compared(placed, plan.comparison);
+    const told = compared(report, plan.comparison);
     const options = await formatOptions(flags, terminal, docs, plan);
     if (explaining !== undefined && flags.dryRunExplain === true) {
       await terminal.print(explaining.dryRun([{ report: told, input }]));
@@ -133,12 +132,14 @@ async function runOne(run: Run, target: Target): Promise<number> {
     }
     const { printedReport } = await import("./output.ts");
     const explained = explaining?.begin(told, input, stop.signal, progress.step, source.user);
-    if (explained === undefined) await deliver(printedReport(told), options, stop.reason());
-    else if (isStreamed(flags, [told], terminal)) await printStreamed(explained, options, terminal, progress.erase);
-    else {
-      const incidents = await Promise.all(told.incidents.map(explained.incident));
+    const shown = reportInContext(explained?.report ?? told, target.context);
+    if (explained === undefined) await deliver(printedReport(shown), options, stop.reason());
+    else if (isStreamed(flags, [told], terminal)) {
+      await printStreamed({ ...explained, report: shown }, options, terminal, progress.erase);
+    } else {
+      const incidents = await Promise.all(shown.incidents.map(explained.incident));
       progress.erase();
-      await deliver(printedReport({ ...explained.report, incidents }), options, stop.reason());
+      await deliver(printedReport({ ...shown, incidents }), options, stop.reason());
     }
     const outcome = await explained?.summary();
     progress.erase();

@@ -44,7 +44,7 @@ export async function explainFleet(
   for (const report of reportsOf(fleet)) {
     const { name } = report.cluster;
     const { input, user } = reads.get(name) ?? {};
-    const asked = report.incidents.filter((incident) => !representatives.has(incident));
+    const asked = report.incidents.filter((incident) => !representatives.has(placeOf(report, incident)));
     // One after the other: together they would ask more at once than --max-concurrency allows.
     const progress = (text: string): void => onProgress(`${name}: ${text}`);
     const own = before.then(() => explaining.begin({ ...report, incidents: asked }, input, signal, progress, user));
@@ -57,7 +57,7 @@ export async function explainFleet(
   before.catch(() => undefined);
 
   const explained = async (incident: Incident, report: Report): Promise<Incident> => {
-    const source = representatives.get(incident) ?? { incident, report };
+    const source = representatives.get(placeOf(report, incident)) ?? { incident, report };
     const own = await begun.get(source.report.cluster.name);
     const { explanation, explainError } = (await own?.incident(source.incident, 0)) ?? {};
     return {
@@ -106,16 +106,24 @@ export function askedOnce(reports: readonly ReportRead[]): readonly ReportRead[]
     fleetOf(reports.map(({ report }) => ({ name: report.cluster.name, report }))),
   );
   return reports.map(({ report, input }) => ({
-    report: { ...report, incidents: report.incidents.filter((incident) => !representatives.has(incident)) },
+    report: {
+      ...report,
+      incidents: report.incidents.filter((incident) => !representatives.has(placeOf(report, incident))),
+    },
     input,
   }));
 }
 
 /** Of each fault that several clusters have: who is asked about in the place of the others. */
-function representativesOf(fleet: Fleet): ReadonlyMap<Incident, PlacedIncident> {
+function representativesOf(fleet: Fleet): ReadonlyMap<string, PlacedIncident> {
   return new Map(
     sharedFaults(fleet).flatMap(({ incidents: [first, ...others] }) =>
-      others.map(({ incident }): [Incident, PlacedIncident] => [incident, first]),
+      others.map(({ report, incident }): [string, PlacedIncident] => [placeOf(report, incident), first]),
     ),
   );
+}
+
+/** An incident of a fleet: the same whatever was made of it meanwhile. */
+function placeOf({ cluster }: Report, { id }: Incident): string {
+  return `${cluster.name}\n${id}`;
 }

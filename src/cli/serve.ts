@@ -100,9 +100,11 @@ async function clustersOf(
   const note = (text: string): void => terminal.tell(`note: ${text}`);
   const saved = await Promise.all(targets.map(async (one) => (one.isSaved ? one.open(signal, note) : undefined)));
   return targets.map((target, index): Cluster => {
-    const { name, isSaved } = target;
+    const { name, isSaved, context } = target;
     const source = saved[index];
-    if (source === undefined) return { name, isSaved, open: async (ending) => target.open(ending, note) };
+    if (source === undefined) {
+      return { name, isSaved, isNamed: context !== undefined, open: async (ending) => target.open(ending, note) };
+    }
     const { name: own } = source.info;
     const isUnique = saved.filter((one) => one?.info.name === own).length === 1;
     return { name: isUnique ? own : name, isSaved, open: async () => source };

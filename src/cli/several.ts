@@ -6,6 +6,7 @@ import pLimit from "p-limit";
 import { Fault, messageOf } from "../fault.ts";
 import { type Fleet, fleetOf, type FleetMember, reportsOf, unreadOf } from "../findings/fleet.ts";
 import type { Report } from "../findings/report.ts";
+import { reportInContext } from "../findings/with-context.ts";
 import type { FieldDocs } from "../report/field-doc.ts";
 import { counted, someOf, withThousands } from "../report/words.ts";
 import { compared, hasNewFault } from "./baseline.ts";
@@ -18,7 +19,6 @@ import { lookAt, type Told } from "./plan.ts";
 import { formatOptions, isStreamed, openedText, type Run } from "./run.ts";
 import { exitCodeOfStop, type StopReason } from "./stop.ts";
 import type { Target } from "./targets.ts";
-import { withContext } from "./with-context.ts";
 
 /** Clusters opened at once: one that does not answer waits long and costs nothing. */
 const openedAtOnce = 16;
@@ -51,16 +51,24 @@ export async function runSeveral(run: Run, targets: readonly Target[]): Promise<
   const names = displayNames(outcomes);
   const reads = new Map<string, FleetRead>();
   const docs = new Map<string, string>();
+  const contexts = new Map<string, string>();
   const members = outcomes.map((outcome, index): FleetMember => {
     const name = names[index] ?? outcome.target.name;
     if (outcome.told === undefined) return { name, problem: problemOf(outcome, flags) };
     const { report, input, user } = outcome.told;
     reads.set(name, { input, user });
     for (const [key, text] of outcome.told.docs ?? noDocs) if (!docs.has(key)) docs.set(key, text);
-    const own = outcome.target.isSaved ? named(report, name) : withContext(report, outcome.target.name);
-    return { name, report: compared(own, plan.comparison, true) };
+    if (outcome.target.context !== undefined) contexts.set(name, outcome.target.context);
+    return { name, report: compared(named(report, name), plan.comparison, true) };
   });
   const fleet = fleetOf(members);
+  const shown = (whole: Fleet): Fleet => ({
+    clusters: whole.clusters.map((member) =>
+      member.report === undefined
+        ? member
+        : { ...member, report: reportInContext(member.report, contexts.get(member.name)) },
+    ),
+  });
   const reports = reportsOf(fleet);
   const options = await formatOptions(flags, terminal, plan.withDoc ? docs : undefined, plan);
   if (explaining !== undefined && flags.dryRunExplain === true) {
@@ -73,17 +81,17 @@ export async function runSeveral(run: Run, targets: readonly Target[]): Promise<
     explaining === undefined
       ? undefined
       : await (await import("./explain-fleet.ts")).explainFleet(explaining, fleet, reads, stop.signal, progress.step);
-  if (explained === undefined) await deliver(printedFleet(fleet), options, stop.reason());
+  if (explained === undefined) await deliver(printedFleet(shown(fleet)), options, stop.reason());
   else if (isStreamed(flags, reports, terminal)) {
     const { streamFleetText } = await import("../report/fleet-text.ts");
-    for await (const piece of streamFleetText(explained.fleet, options, explained.incident)) {
+    for await (const piece of streamFleetText(shown(explained.fleet), options, explained.incident)) {
       progress.erase();
       await terminal.print(piece);
     }
   } else {
     const whole = await explained.whole();
     progress.erase();
-    await deliver(printedFleet(whole), options, stop.reason());
+    await deliver(printedFleet(shown(whole)), options, stop.reason());
   }
   const outcome = await explained?.summary();
   progress.erase();

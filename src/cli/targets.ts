@@ -18,6 +18,8 @@ export interface Target {
   /** Unique among the targets: the context's name, or the path as it was given. */
   readonly name: string;
   readonly isSaved: boolean;
+  /** The context that commands about it must name; absent for a saved cluster, and for the current context. */
+  readonly context?: string;
   /**
    * Opens it.
    *
@@ -46,6 +48,7 @@ export async function targetsOf(flags: TargetFlags, terminal: Terminal): Promise
   return places.map(({ name, place }) => ({
     name,
     isSaved: place.from !== undefined,
+    ...(place.context !== undefined && { context: place.context }),
     open: async (signal, onNote) => {
       const rest = alone ? {} : { isInteractive: false, guards: await shared() };
       return openPlace(place, flags, terminal, { signal, onNote, ...rest });

@@ -1,6 +1,7 @@
 import { analyzers as known } from "../analyzers/index.ts";
 import { type ObjectWords, why } from "../engine/why.ts";
 import { Fault, messageOf } from "../fault.ts";
+import { incidentInContext } from "../findings/with-context.ts";
 import { isColored, paletteFor, reportWidth, showsUnicode } from "./display.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { WhyFlags } from "./flags.ts";
@@ -42,14 +43,22 @@ export async function runWhy(operands: readonly string[], flags: WhyFlags, termi
         }),
       );
       progress.erase();
+      const shown = {
+        ...story,
+        incidents: story.incidents.map(({ role, incident }) => ({
+          role,
+          incident: incidentInContext(incident, place.context),
+        })),
+        within: story.within.map((incident) => incidentInContext(incident, place.context)),
+      };
       if (flags.output === "json") {
         const { renderWhyJson } = await import("../report/why-json.ts");
-        await terminal.print(renderWhyJson(story));
+        await terminal.print(renderWhyJson(shown));
       } else {
         const { renderWhy } = await import("../report/why-text.ts");
         const palette = await paletteFor(isColored(flags.color, terminal));
         await terminal.print(
-          renderWhy(story, { width: reportWidth(terminal), palette, unicode: showsUnicode(terminal) }),
+          renderWhy(shown, { width: reportWidth(terminal), palette, unicode: showsUnicode(terminal) }),
         );
       }
       const reason = stop.reason();

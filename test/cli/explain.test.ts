@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { namesOf, wordsOf } from "../ai/names.ts";
 import { brokenShop, shopFile } from "../ai/shop.ts";
+import { json, startServer } from "../cluster/live/server.ts";
 import { emptyHome } from "./fake-terminal.ts";
 
 /** What was sent by runs that mask, of all tests: no name of the cluster may be in it. */
@@ -113,6 +114,37 @@ describe("analyze --explain", () => {
         expect.objectContaining({ explanation: expect.objectContaining({ model: "gpt-5-mini" }) }),
       ]),
     });
+  });
+
+  test("commands name the context that was named; nobody else is told it", async () => {
+    status = 200;
+    bodies.length = 0;
+    const pod = {
+      metadata: { name: "cart", namespace: "shop", uid: "1", creationTimestamp: "2025-01-01T00:00:00Z" },
+      status: { phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." },
+    };
+    const cluster = await startServer(({ path }, reply) =>
+      json(reply, { kind: "List", apiVersion: "v1", metadata: {}, items: path.endsWith("/pods") ? [pod] : [] }),
+    );
+    const { run } = withBackend();
+    try {
+      const live = ["analyze", "-f", "Pod", "--kubeconfig", cluster.kubeconfig(), "--color", "never"];
+      const named = await run([...live, "--context", "prod", "--explain"]);
+      expect(named.stdout).toMatch(/\$ kubectl --context prod get pods -A /);
+      expect(named.stdout).toContain("explained It is as the facts say.");
+      const asJson = await run([...live, "--context", "prod", "--explain", "-o", "json", "--no-cache"]);
+      expect(asJson.stdout).toContain('"kubectl --context prod get pods -A ');
+      expect(bodies).toHaveLength(2);
+      for (const body of bodies) {
+        expect(body).toContain("kubectl get pods -A");
+        expect(body).not.toMatch(/--context|prod/);
+      }
+      expect((await run(live)).stdout).toMatch(/\$ kubectl get pods -A /);
+      const story = await run(["why", "pod/cart", ...live.slice(1), "--context", "prod"]);
+      expect(story.stdout).toMatch(/\$ kubectl --context prod get pods -A /);
+    } finally {
+      await cluster.close();
+    }
   });
 
   test("several clusters: a fault that both have is asked once, each told masked, within one budget", async () => {

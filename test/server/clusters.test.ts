@@ -79,6 +79,44 @@ test("every tool about a cluster takes one, has the names in its schema, and nam
   await close();
 });
 
+function commands(text: string): readonly string[] {
+  return text.match(/kubectl [^"\\]*/g) ?? [];
+}
+
+test("commands name the context that was named, or its token", async () => {
+  const broken = { ...cluster("prod-eu", []), isNamed: true };
+  const open = async (): Promise<ClusterSource> => {
+    const source = await broken.open();
+    const pod = {
+      metadata: { name: "cart", namespace: "shop", uid: "1", creationTimestamp: "2025-01-01T00:00:00Z" },
+      status: { phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." },
+    };
+    return {
+      ...source,
+      read: async (request) => {
+        const input = await source.read(request);
+        return { ...input, objects: { ...input.objects, Pod: [pod] } };
+      },
+    };
+  };
+  const told = async (options: Partial<McpOptions>, isNamed: boolean): Promise<string> => {
+    const { call, close } = await connect(fleetOf(options, [{ ...broken, open, isNamed }, two[1]]));
+    const { data } = await call("analyze", { filters: ["Pod"] });
+    const [first] = Array.isArray(data["incidents"]) ? data["incidents"].filter(isPlain) : [];
+    const text = await call("analyze", { filters: ["Pod"], format: "text" });
+    const explained = await call("explain", { id: first?.["id"], filters: ["Pod"] });
+    await close();
+    return JSON.stringify([explained.data["findings"], text.text]);
+  };
+  const named = commands(await told({}, true));
+  expect(named.length).toBeGreaterThan(1);
+  for (const command of named) expect(command).toMatch(/^kubectl --context prod-eu /);
+  for (const command of commands(await told({}, false))) expect(command).not.toContain("--context");
+  for (const command of commands(await told({ masking: createMasking(2) }, true))) {
+    expect(command).toMatch(/^kubectl --context cluster-1 /);
+  }
+});
+
 test("list-contexts tells which there are, and which of them was opened", async () => {
   const { call, close } = await connect(fleetOf());
   await call("health", { cluster: "test" });

@@ -25,6 +25,8 @@ export interface Cluster {
   /** The context's name, or that of the saved cluster; unique in a server. */
   readonly name: string;
   readonly isSaved: boolean;
+  /** Whether commands about it must say which cluster they are for: it is a context that the server's owner named. */
+  readonly isNamed?: boolean;
   /** Opens it; asked again after a failure. */
   readonly open: (signal: AbortSignal) => Promise<ClusterSource>;
 }
@@ -110,6 +112,8 @@ export interface McpContext extends McpOptions {
   /** As clients know it: its own name, or `cluster-1` when names are masked. */
   readonly name: string;
   readonly isSaved: boolean;
+  /** The context that commands must name; undefined where the current one is meant, or none. */
+  readonly commandContext: string | undefined;
   readonly source: () => Promise<ClusterSource>;
   /** Equal questions within a short time share one analysis. */
   readonly analysis: (
@@ -223,6 +227,7 @@ function createContext(options: McpOptions, cluster: Cluster, name: string): Mcp
       policy,
       name,
       isSaved: cluster.isSaved,
+      commandContext: cluster.isNamed === true ? name : undefined,
       source,
       async analysis(request, { onRead, isAnew = false } = {}) {
         const key = JSON.stringify([request, policy.denyKinds]);

@@ -250,7 +250,7 @@ async function valueAt(context: McpContext, address: Address, about: Named | und
   if (found === undefined) throw new MissingResource();
   return {
     incident: incidentLines(found, report.takenAt, { isAlone: true }),
-    findings: found.members.map(findingLines),
+    findings: found.members.map((member) => findingLines(member, view.commandContext)),
   };
 }
 

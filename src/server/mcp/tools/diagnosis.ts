@@ -4,6 +4,7 @@ import { why } from "../../../engine/why.ts";
 import { remembering } from "../../../engine/remembering.ts";
 import { Fault, messageOf } from "../../../fault.ts";
 import type { CoverageGap, Incident, Report } from "../../../findings/report.ts";
+import { reportInContext } from "../../../findings/with-context.ts";
 import { reportJson } from "../../../report/json.ts";
 import { fitting, nextPage, shortened, startOf } from "../answer.ts";
 import type { Analysis, Asking, Explained, McpContext } from "../context.ts";
@@ -78,7 +79,12 @@ export const diagnosisTools: readonly Tool[] = [
         ...(report.errors.length > 0 && { errors: report.errors.slice(0, 10) }),
         ...nextPage(end, items.length),
       };
-      return { data, ...(input.format === "text" && { text: await textOf(report, budgetBytes) }) };
+      return {
+        data,
+        ...(input.format === "text" && {
+          text: await textOf(reportInContext(report, context.commandContext), budgetBytes),
+        }),
+      };
     },
   }),
   defineTool({
@@ -105,7 +111,7 @@ export const diagnosisTools: readonly Tool[] = [
       const explained = explain ? await explainedOf(context, analysis, [known], asked, signal) : undefined;
       const incident = (explained !== undefined && "incidents" in explained ? explained.incidents[0] : known) ?? known;
       const { root, members, affected, contributing, hiddenBy, confidence } = incident;
-      const findings = members.map(findingLines);
+      const findings = members.map((member) => findingLines(member, context.commandContext));
       const count = fitting(findings, budgetBytes * 0.6);
       const touched = [...affected.workloads, ...affected.services].map(place);
       const { value, note } = shortened(

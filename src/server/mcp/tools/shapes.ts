@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Evidence } from "../../../findings/evidence.ts";
 import type { Finding } from "../../../findings/finding.ts";
 import type { Incident, Report } from "../../../findings/report.ts";
+import { commandInContext } from "../../../findings/with-context.ts";
 import type { EventRecord } from "../../../kube/events.ts";
 import { keyOf, type ObjectRef, qualifiedName } from "../../../kube/object-ref.ts";
 import { formatDuration } from "../../../kube/time.ts";
@@ -72,9 +73,15 @@ function cut(text: string): string {
   return text.length <= seenCharacters ? text : `${text.slice(0, seenCharacters - 1)}…`;
 }
 
-/** A finding with what it rests on, one line for each piece of evidence. */
-export function findingLines(finding: Finding): Plain {
-  const { id, severity, title, object, objects, owner, evidence, why, fix, commands } = finding;
+/**
+ * A finding with what it rests on, one line for each piece of evidence.
+ *
+ * @param context the context that its commands must name
+ */
+export function findingLines(finding: Finding, context: string | undefined): Plain {
+  const { id, severity, title, object, objects, owner, evidence, why, fix } = finding;
+  const commands =
+    context === undefined ? finding.commands : finding.commands.map((command) => commandInContext(command, context));
   return {
     id,
     severity,
