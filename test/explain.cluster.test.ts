@@ -20,10 +20,12 @@ import { namesOf, wordsOf } from "./ai/names.ts";
 import { entry, k8sgpt, temporaryFolder } from "./e2e/run.ts";
 import { type ControlPlane, startControlPlane } from "./lab/control-plane.ts";
 import { loadScenario } from "./lab/scenarios.ts";
+import { writeGoogleIdentity } from "./ai/backends/google-identity.ts";
 
 const secret = "canary-7f3a9c51d2e8";
 const home = temporaryFolder();
 const mock = new LLMock({ chunkSize: 40 });
+let googleIdentity = "";
 let lab: ControlPlane;
 /** In front of the mock and of the vendors that it does not speak: keeps what was sent, to the byte. */
 let server: LocalServer;
@@ -151,17 +153,7 @@ beforeAll(async () => {
       `key_file=${join(home, "key.pem")}`,
     ].join("\n"),
   );
-  await writeFile(join(home, "subject"), "subject-token");
-  await writeFile(
-    join(home, "adc.json"),
-    JSON.stringify({
-      type: "external_account",
-      audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-      subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-      token_url: `${server.url}/token`,
-      credential_source: { file: join(home, "subject") },
-    }),
-  );
+  googleIdentity = await writeGoogleIdentity(home, server.url);
   lab = await startControlPlane({ name: "explain" });
   await loadScenario(lab.client(), "broken-shop", { matureMs: 45_000 });
   const signal = AbortSignal.timeout(60_000);
@@ -205,7 +197,7 @@ describe.each(Object.entries(vendors))("%s", (name, { base = "", provider = {} }
       CANARY: secret,
       AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
       AWS_SECRET_ACCESS_KEY: secret,
-      GOOGLE_APPLICATION_CREDENTIALS: join(home, "adc.json"),
+      GOOGLE_APPLICATION_CREDENTIALS: googleIdentity,
       OCI_CLI_CONFIG_FILE: join(home, "oci.config"),
       WATSONX_IAM_HOST: server.url,
     };

@@ -70,6 +70,22 @@ describe("doctor", () => {
     expect(told.checks.map(({ check }) => check)).toContain("cache");
   });
 
+  it("tells of a clock that is not the API server's", async () => {
+    const date = new Date(Date.now() + 600_000).toUTCString();
+    const empty = { kind: "List", apiVersion: "v1", metadata: {}, items: [] };
+    const server = await startServer((_, reply) => json(reply, empty, 200, { date }), { isVersionScripted: true });
+    try {
+      const { told } = await doctor(emptyHome(), "-f", "ConfigMap", "--kubeconfig", server.kubeconfig());
+      expect(told.checks.find(({ check }) => check === "clock")).toMatchObject({
+        state: "note",
+        text: expect.stringContaining("10 min behind that of the API server"),
+        next: "Set this machine's clock: `timedatectl status`",
+      });
+    } finally {
+      await server.close();
+    }
+  });
+
   it("tells of a cache folder that cannot be made", async () => {
     const place = join(mkdtempSync(join(tmpdir(), "k8sgpt-doctor-")), "taken");
     writeFileSync(place, "");

@@ -2,6 +2,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { listening, streamAnswer } from "../ai/chat-stream.ts";
 import { namesOf, wordsOf } from "../ai/names.ts";
 import { brokenShop, shopFile } from "../ai/shop.ts";
 import { json, startServer } from "../cluster/live/server.ts";
@@ -45,20 +46,10 @@ beforeAll(async () => {
         answer.setHeader("content-type", "application/json").end('{"error":{"message":"no"}}');
         return;
       }
-      const chunk = {
-        id: "1",
-        object: "chat.completion.chunk",
-        choices: [{ index: 0, delta: { content: answerText }, finish_reason: null }],
-      };
-      const last = { ...chunk, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
-      answer.setHeader("content-type", "text/event-stream");
-      answer.end(`data: ${JSON.stringify(chunk)}\n\ndata: ${JSON.stringify(last)}\n\ndata: [DONE]\n\n`);
+      streamAnswer(answer, [answerText]);
     });
   });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  baseURL = `http://127.0.0.1:${address.port}/v1`;
+  baseURL = await listening(server);
 });
 let names: readonly string[] = [];
 beforeAll(async () => {

@@ -1,7 +1,8 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { maskingFor } from "../../src/engine/explain.ts";
+import { listening, streamAnswer } from "../ai/chat-stream.ts";
 import { brokenShop, shopFile } from "../ai/shop.ts";
 import { emptyHome, type Ran } from "./fake-terminal.ts";
 
@@ -13,17 +14,6 @@ let answer: (body: string) => Answer = () => ["Fine."];
 let server: Server;
 let baseURL = "";
 
-function chunk(delta: object, reason: string | null): string {
-  const choices = [{ index: 0, delta, finish_reason: reason }];
-  return `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", choices })}\n\n`;
-}
-
-function stream(to: ServerResponse, parts: readonly string[], isWhole: boolean): void {
-  to.setHeader("content-type", "text/event-stream");
-  for (const content of parts) to.write(chunk({ content }, null));
-  if (isWhole) to.end(`${chunk({}, "stop")}data: [DONE]\n\n`);
-}
-
 beforeAll(async () => {
   server = createServer((request, to) => {
     let body = "";
@@ -31,7 +21,7 @@ beforeAll(async () => {
     request.on("end", () => {
       bodies.push(body);
       if (!body.includes("You answer questions")) {
-        stream(to, ['{"summary": "It is so.", "why": "", "steps": []}'], true);
+        streamAnswer(to, ['{"summary": "It is so.", "why": "", "steps": []}']);
         return;
       }
       questions.push(body);
@@ -39,14 +29,11 @@ beforeAll(async () => {
       if (typeof given === "number") {
         to.statusCode = given;
         to.setHeader("content-type", "application/json").end('{"error":{"message":"no for sk-canary"}}');
-      } else if (given === "hangs") stream(to, ["Well, "], false);
-      else stream(to, given, true);
+      } else if (given === "hangs") streamAnswer(to, ["Well, "], false);
+      else streamAnswer(to, given);
     });
   });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  baseURL = `http://127.0.0.1:${address.port}/v1`;
+  baseURL = await listening(server);
 });
 afterAll(() => {
   server.closeAllConnections();

@@ -7,6 +7,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isPlain } from "../../src/server/mcp/hygiene.ts";
+import { listening, streamAnswer } from "../ai/chat-stream.ts";
 import { callerOf } from "../server/source.ts";
 import { entry, k8sgpt, temporaryFolder } from "./run.ts";
 
@@ -111,17 +112,10 @@ describe("explanations by an AI backend", () => {
           answer.setHeader("content-type", "application/json").end('{"error":{"message":"no such key"}}');
           return;
         }
-        const content = JSON.stringify({ summary: "It is as the facts say.", steps: [] });
-        const chunk = { id: "1", object: "chat.completion.chunk", choices: [{ index: 0, delta: { content } }] };
-        const last = { ...chunk, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
-        answer.setHeader("content-type", "text/event-stream");
-        answer.end(`data: ${JSON.stringify(chunk)}\n\ndata: ${JSON.stringify(last)}\n\ndata: [DONE]\n\n`);
+        streamAnswer(answer, [JSON.stringify({ summary: "It is as the facts say.", steps: [] })]);
       });
     });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    const baseURL = `http://127.0.0.1:${String(address.port)}/v1`;
+    const baseURL = await listening(server);
     env = { K8SGPT_BACKEND: "openai", K8SGPT_PASSWORD: "sk-canary", K8SGPT_BASEURL: baseURL };
   });
   afterAll(() => server.close());

@@ -23,7 +23,7 @@ import { fleetFormats, type FormatName, type FormatOptions } from "../../src/rep
 import { fleetAnnotations } from "../../src/report/github.ts";
 import { columnsOf } from "../../src/report/layout.ts";
 import { plain } from "../../src/report/text.ts";
-import { sample } from "./samples.ts";
+import { endings, sample } from "./samples.ts";
 
 const chosen = analyzers.filter(({ name }) => ["Node", "Ingress", "ValidatingWebhookConfiguration"].includes(name));
 const options: FormatOptions = {
@@ -78,16 +78,6 @@ const fleet: Fleet = fleetOf([
 ]);
 
 const names = Object.keys(fleetFormats) as FormatName[];
-const endings: Readonly<Record<FormatName, string>> = {
-  text: "txt",
-  json: "json",
-  yaml: "yaml",
-  ndjson: "ndjson",
-  sarif: "sarif",
-  junit: "xml",
-  markdown: "md",
-  html: "html",
-};
 const folder = new URL("stored-fleet/", import.meta.url);
 
 async function written(name: FormatName, with_: Partial<FormatOptions> = {}, of: Fleet = fleet): Promise<string> {

@@ -22,7 +22,7 @@ import { compareText } from "../../src/kube/object-ref.ts";
 import { type FormatName, type FormatOptions, formats } from "../../src/report/formats.ts";
 import { githubAnnotations, withoutCommands } from "../../src/report/github.ts";
 import { plain } from "../../src/report/text.ts";
-import { sample, samples } from "./samples.ts";
+import { endings, sample, samples } from "./samples.ts";
 
 const rules = Object.fromEntries(analyzers.flatMap((analyzer) => Object.entries(analyzer.rules)));
 const options: FormatOptions = {
@@ -94,16 +94,6 @@ async function written(name: FormatName, report: Report, with_: Partial<FormatOp
   return (await formats[name]())(report, { ...options, ...with_ });
 }
 
-const endings: Readonly<Record<FormatName, string>> = {
-  text: "txt",
-  json: "json",
-  yaml: "yaml",
-  ndjson: "ndjson",
-  sarif: "sarif",
-  junit: "xml",
-  markdown: "md",
-  html: "html",
-};
 const folder = new URL("stored-formats/", import.meta.url);
 
 describe("broken shop", () => {

@@ -3,6 +3,7 @@ import { eventEvidence, fact, field, missing } from "../../src/findings/evidence
 import type { Finding } from "../../src/findings/finding.ts";
 import type { Incident, Report } from "../../src/findings/report.ts";
 import { namedRef } from "../../src/kube/object-ref.ts";
+import type { FormatName } from "../../src/report/formats.ts";
 
 const takenAt = Date.UTC(2026, 10, 21, 3, 0, 12);
 const minute = 60_000;
@@ -286,3 +287,15 @@ export function sample(name: string): Report {
   if (report === undefined) throw new Error(`there is no sample "${name}"`);
   return report;
 }
+
+/** How the file of a stored output ends, by its form. */
+export const endings: Readonly<Record<FormatName, string>> = {
+  text: "txt",
+  json: "json",
+  yaml: "yaml",
+  ndjson: "ndjson",
+  sarif: "sarif",
+  junit: "xml",
+  markdown: "md",
+  html: "html",
+};

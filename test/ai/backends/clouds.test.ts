@@ -7,6 +7,7 @@ import { encodeEventStreamMessage } from "@copilotkit/aimock";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ask, failureOf, parsed, question, sampling } from "./asking.ts";
 import { events, json, localServer } from "./local-server.ts";
+import { writeGoogleIdentity } from "./google-identity.ts";
 
 const { privateKey } = generateKeyPairSync("rsa", {
   modulusLength: 2048,
@@ -184,18 +185,8 @@ describe("googlevertexai", () => {
         ]);
       }
     });
-    await writeFile(join(folder, "subject"), "subject-token");
-    await writeFile(
-      join(folder, "adc.json"),
-      JSON.stringify({
-        type: "external_account",
-        audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-        subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-        token_url: `${server.url}/token`,
-        credential_source: { file: join(folder, "subject") },
-      }),
-    );
-    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", join(folder, "adc.json"));
+    const googleIdentity = await writeGoogleIdentity(folder, server.url);
+    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", googleIdentity);
     const settings = { ...sampling, baseURL: server.url, providerId: "my-project", providerRegion: "europe-west4" };
     const { text, usage } = await ask("googlevertexai", settings);
     expect(text).toBe("ok");

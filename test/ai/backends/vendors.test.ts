@@ -1,6 +1,5 @@
 /** The vendors that aimock speaks, through their real SDKs: answers as they arrive, and every way in which one fails. */
 import { mkdtempSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LLMock } from "@copilotkit/aimock";
@@ -9,6 +8,7 @@ import type { BackendSettings } from "../../../src/ai/backend.ts";
 import { ask, failureOf, parsed, question, sampling } from "./asking.ts";
 import { json, localServer, type LocalServer } from "./local-server.ts";
 import { recordingProxy } from "./recording-proxy.ts";
+import { writeGoogleIdentity } from "./google-identity.ts";
 
 const secret = "canary-7f3a9c51d2e8";
 /** As Google's look. */
@@ -29,18 +29,8 @@ beforeAll(async () => {
   tokens = await localServer((_, response) =>
     json(response, { access_token: accessToken, expires_in: 3600, token_type: "Bearer" }),
   );
-  await writeFile(join(folder, "subject"), "subject-token");
-  await writeFile(
-    join(folder, "adc.json"),
-    JSON.stringify({
-      type: "external_account",
-      audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-      subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-      token_url: `${tokens.url}/token`,
-      credential_source: { file: join(folder, "subject") },
-    }),
-  );
-  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", join(folder, "adc.json"));
+  const googleIdentity = await writeGoogleIdentity(folder, tokens.url);
+  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", googleIdentity);
 });
 afterAll(async () => {
   await tokens[Symbol.asyncDispose]();
